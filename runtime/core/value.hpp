@@ -1,0 +1,102 @@
+// What a tensor handle points to. A `Value` either owns a storage (a buffer, or the promise of one while the op that produces
+// it is deferred) or is a view: a descriptor and an offset into the storage that its `base` owns. One object serves eager and
+// deferred values. Reference counts are plain: a value belongs to the thread of its stream.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <runtime/core/view_desc.hpp>
+
+namespace swage {
+
+class Stream;
+
+// What differentiation keeps on a value; defined by the frontend.
+struct AutogradMeta {
+  virtual ~AutogradMeta() = default;
+};
+
+// Where a value stands in the current window: window epoch and record index in one word, so that a stale tag can never match.
+using Tag = std::uint64_t;
+inline constexpr int kTagIndexBits = 20;
+inline constexpr std::uint32_t kMaxWindow = (1u << kTagIndexBits) - 1;
+constexpr Tag make_tag(std::uint64_t epoch, std::uint32_t index) { return epoch << kTagIndexBits | index; }
+constexpr std::uint64_t epoch_of(Tag tag) { return tag >> kTagIndexBits; }
+constexpr std::uint32_t index_of(Tag tag) { return static_cast<std::uint32_t>(tag & kMaxWindow); }
+
+struct Value {
+  enum Flags : std::uint32_t {
+    kPending = 1,    // owner of a storage that is not computed yet: data is null
+    kBorrowed = 2,   // the buffer belongs to the user; every op that touches it runs at once
+    kExposed = 4,    // the user holds a pointer into the buffer; as borrowed, but ours to free
+    kPoisoned = 8,   // the op that should have produced it raised an error
+    kRequiresGrad = 16,
+  };
+
+  std::uint32_t refs = 1;
+  std::uint32_t flags = 0;
+  DescId desc = 0;
+  std::uint32_t version = 0;     // of the storage (owners only): incremented by every write
+  std::int64_t offset = 0;       // elements from the start of the storage
+  Tag tag = 0;                   // the record that produced it, or its input record
+  Tag storage_tag = 0;           // owners: the first record of this window that stands for the storage
+  Value* base = nullptr;         // views: the owner (counted); null for owners
+  void* data = nullptr;          // owners: the buffer
+  std::size_t bytes = 0;         // owners: its size
+  Stream* stream = nullptr;      // whose window the tags belong to
+  AutogradMeta* autograd = nullptr;
+
+  Value* owner() { return base ? base : this; }
+  const Value* owner() const { return base ? base : this; }
+  const ViewDesc& view() const { return desc_of(desc); }
+  bool pending() const { return owner()->flags & kPending; }
+  bool runs_at_once() const { return owner()->flags & (kBorrowed | kExposed); }
+  // Address of the view's first element; the storage must not be pending.
+  void* address() const {
+    return static_cast<char*>(owner()->data) + offset * static_cast<std::int64_t>(size_of(view().dtype));
+  }
+};
+
+Value* new_value();                     // from a per-thread pool; one reference, no storage
+void destroy_value(Value* value) noexcept;  // at zero references: frees the buffer, drops the base, tells the stream
+
+inline void retain(Value* value) { ++value->refs; }
+inline void release(Value* value) noexcept {
+  if (--value->refs == 0) destroy_value(value);
+}
+
+// An owning reference.
+class ValueRef {
+ public:
+  ValueRef() = default;
+  static ValueRef adopt(Value* value) { return ValueRef(value); }  // takes over one reference
+  static ValueRef share(Value* value) {
+    if (value) retain(value);
+    return ValueRef(value);
+  }
+  ValueRef(const ValueRef& other) : value_(other.value_) {
+    if (value_) retain(value_);
+  }
+  ValueRef(ValueRef&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
+  ValueRef& operator=(ValueRef other) noexcept {
+    std::swap(value_, other.value_);
+    return *this;
+  }
+  ~ValueRef() {
+    if (value_) release(value_);
+  }
+
+  Value* get() const { return value_; }
+  Value* operator->() const { return value_; }
+  Value& operator*() const { return *value_; }
+  explicit operator bool() const { return value_ != nullptr; }
+  Value* leak() { return std::exchange(value_, nullptr); }
+
+ private:
+  explicit ValueRef(Value* value) : value_(value) {}
+  Value* value_ = nullptr;
+};
+
+}  // namespace swage

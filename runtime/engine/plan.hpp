@@ -1,0 +1,57 @@
+// What the ground floor needs from a compiler: a trace in, a plan out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <runtime/trace/trace.hpp>
+
+namespace swage {
+
+// What a plan runs on. All arrays are indexed by record.
+struct PlanFrame {
+  std::span<const ValueHalf> values;  // offsets, scalars and sites of this run
+  std::span<void* const> storages;    // buffers of input storages and of escaping storages; null elsewhere
+  void* arena = nullptr;              // at least plan.arena_bytes(), 64-byte aligned
+};
+
+// Why a plan must not run on these inputs.
+struct CheckFailure {
+  RecordIndex record = 0;
+  std::string message;
+};
+
+// A compiled cell. Used by one thread at a time.
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  const EscapeMask& escapes() const { return escapes_; }  // the storages it writes out
+  std::size_t arena_bytes() const { return arena_bytes_; }
+  // Every check that can fail, before anything is written.
+  virtual std::optional<CheckFailure> check(const PlanFrame& frame) = 0;
+  // Cannot fail.
+  virtual void run(const PlanFrame& frame) = 0;
+
+ protected:
+  EscapeMask escapes_;
+  std::size_t arena_bytes_ = 0;
+};
+
+struct CompileResult {
+  std::unique_ptr<Plan> plan;
+  std::size_t groups = 0;         // fused groups
+  std::size_t fused_ops = 0;      // primitives inside them
+  std::size_t library_calls = 0;  // primitives bound as calls
+  std::string notes;              // why neighbours were not fused, one line each
+};
+
+// Runs on the compile thread. Throws CompileError (with the reason, in words) for what it cannot compile.
+class Compiler {
+ public:
+  virtual ~Compiler() = default;
+  virtual CompileResult compile(const Trace& trace, const EscapeMask& escapes) = 0;
+};
+
+}  // namespace swage
