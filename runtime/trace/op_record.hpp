@@ -4,9 +4,9 @@
 
 #include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include <runtime/core/call_site.hpp>
+#include <runtime/core/intern_table.hpp>
 #include <runtime/core/value.hpp>
 #include <runtime/ops/attributes.hpp>
 #include <runtime/ops/op.hpp>
@@ -66,11 +66,7 @@ static_assert(sizeof(KeyHalf) == 32 && sizeof(ValueHalf) == 32);
 // Mixes one key into a running hash.
 inline std::uint64_t mix_key(std::uint64_t hash, const KeyHalf& key) {
   const auto words = std::bit_cast<KeyHalf::Words>(key);
-  for (std::uint64_t word : words.w) {
-    const unsigned __int128 product =
-        static_cast<unsigned __int128>(hash ^ word) * 0x9E3779B97F4A7C15ull + 0x2545F4914F6CDD1Dull;
-    hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  }
+  for (std::uint64_t word : words.w) hash = mix_word(hash, word);
   return hash;
 }
 

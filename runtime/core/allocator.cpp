@@ -1,0 +1,121 @@
+#include <runtime/core/allocator.hpp>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include <runtime/core/error.hpp>
+
+namespace swage {
+namespace {
+
+// Classes: four a power of two, from 64 bytes up, each a multiple of 64. A buffer carries kSlack readable bytes past its class.
+constexpr std::size_t kSlack = 64;
+constexpr int kClasses = 4 * 40;
+
+int class_of(std::size_t bytes) {
+  if (bytes <= 256) return static_cast<int>((bytes + 63) / 64) - (bytes ? 1 : 0);
+  const int power = std::bit_width(bytes - 1) - 1;  // 2^power < bytes ≤ 2^(power+1)
+  const int quarter = static_cast<int>((bytes - 1 - (std::size_t{1} << power)) >> (power - 2));
+  return 4 * (power - 8) + 4 + quarter;
+}
+std::size_t class_bytes(int size_class) {
+  if (size_class < 4) return static_cast<std::size_t>(size_class + 1) * 64;
+  const int power = size_class / 4 - 1 + 8;
+  return (std::size_t{1} << power) + (static_cast<std::size_t>(size_class % 4 + 1) << (power - 2));
+}
+
+std::atomic<std::uint64_t> live_bytes{0}, peak_bytes{0}, system_allocations{0};
+
+// Free buffers of one thread. A thread that ends gives them to the shared pool.
+struct FreeLists;
+struct SharedPool {
+  std::mutex mutex;
+  std::array<std::vector<void*>, kClasses> lists;
+};
+SharedPool& shared_pool() {
+  static auto* pool = new SharedPool;
+  return *pool;
+}
+struct FreeLists {
+  std::array<std::vector<void*>, kClasses> lists;
+  ~FreeLists();
+};
+thread_local bool lists_are_gone = false;
+FreeLists::~FreeLists() {
+  lists_are_gone = true;
+  SharedPool& pool = shared_pool();
+  std::lock_guard lock(pool.mutex);
+  for (int c = 0; c < kClasses; ++c)
+    for (void* data : lists[static_cast<std::size_t>(c)]) pool.lists[static_cast<std::size_t>(c)].push_back(data);
+}
+FreeLists& free_lists() {
+  static thread_local FreeLists lists;
+  return lists;
+}
+
+void* from_system(std::size_t bytes) {
+  system_allocations.fetch_add(1, std::memory_order_relaxed);
+  return std::aligned_alloc(kAlignment, bytes + kSlack);
+}
+
+// Gives every free buffer of this thread back to the system; true if there was one.
+bool release_free_buffers() {
+  bool any = false;
+  for (auto& list : free_lists().lists) {
+    for (void* data : list) std::free(data), any = true;
+    list.clear();
+  }
+  return any;
+}
+
+}  // namespace
+
+void* allocate_buffer(std::size_t bytes) {
+  // Beyond the classes lies nothing that a machine could hold.
+  if (bytes > (std::size_t{1} << 46)) raise<MemoryError>({}, "cannot allocate {} bytes", bytes);
+  const int c = class_of(bytes);
+  const std::size_t size = class_bytes(c);
+  void* data = nullptr;
+  auto& list = free_lists().lists[static_cast<std::size_t>(c)];
+  if (!list.empty()) {
+    data = list.back();
+    list.pop_back();
+  } else {
+    data = from_system(size);
+    if (!data && release_free_buffers()) data = from_system(size);
+    if (!data) raise<MemoryError>({}, "cannot allocate {} bytes", bytes);
+  }
+  const std::uint64_t live = live_bytes.fetch_add(size, std::memory_order_relaxed) + size;
+  std::uint64_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (live > peak && !peak_bytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+  }
+  return data;
+}
+
+void free_buffer(void* data, std::size_t bytes) noexcept {
+  if (!data) return;
+  const int c = class_of(bytes);
+  live_bytes.fetch_sub(class_bytes(c), std::memory_order_relaxed);
+  if (lists_are_gone) {
+    std::free(data);
+    return;
+  }
+  try {
+    free_lists().lists[static_cast<std::size_t>(c)].push_back(data);
+  } catch (...) {
+    std::free(data);
+  }
+}
+
+MemoryStats memory_stats() {
+  return {live_bytes.load(std::memory_order_relaxed), peak_bytes.load(std::memory_order_relaxed),
+          system_allocations.load(std::memory_order_relaxed)};
+}
+
+void reset_peak_memory() { peak_bytes.store(live_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+
+}  // namespace swage
