@@ -1,0 +1,165 @@
+// Products of our own: for small f32 ones, where a library call costs more than the work, and for f64. Each element of the
+// result is one chain of fma over ascending k from zero, whatever the blocking, so bits depend on nothing else.
+#include <kernels/cpu/simd/lanes.hpp>
+#include <kernels/cpu/simd/pointwise.hpp>
+
+namespace swage::SWAGE_SIMD {
+namespace {
+
+constexpr std::int64_t kDepth = 256;  // of a packed panel: panel and rows of a stay in the second-level cache
+constexpr int kMaxRows = kVectorBytes == 64 ? 8 : 4;
+constexpr int kMaxRegisters = 4;  // the widest tile, in registers
+
+std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
+// A tile of `rows` × (`registers` · lanes); `b` is a panel with `b_row` elements from row to row, readable to its full width.
+template <class V, int rows, int registers>
+void tile(const GemmRun& run, const typename V::Element* a, const typename V::Element* b, std::int64_t b_row,
+          std::int64_t depth, typename V::Element* c, std::int64_t width, bool accumulate) {
+  using T = typename V::Element;
+  V sum[rows][registers];
+  for (int i = 0; i < rows; ++i)
+    for (int r = 0; r < registers; ++r) {
+      const int left = static_cast<int>(width - r * V::kLanes);
+      T* p = c + i * run.c_row + r * V::kLanes;
+      sum[i][r] = !accumulate || left <= 0 ? V::splat(0) : left >= V::kLanes ? V::load(p) : load_first<V>(p, left);
+    }
+  for (std::int64_t p = 0; p < depth; ++p) {
+    V row[registers];
+    for (int r = 0; r < registers; ++r) row[r] = V::load(b + p * b_row + r * V::kLanes);
+    for (int i = 0; i < rows; ++i) {
+      const V x = V::broadcast(a[i * run.a_row + p * run.a_col]);
+      for (int r = 0; r < registers; ++r) sum[i][r] = fma(x, row[r], sum[i][r]);
+    }
+  }
+  for (int i = 0; i < rows; ++i)
+    for (int r = 0; r < registers; ++r) {
+      const int left = static_cast<int>(width - r * V::kLanes);
+      T* p = c + i * run.c_row + r * V::kLanes;
+      if (left >= V::kLanes)
+        sum[i][r].store(p);
+      else if (left > 0)
+        store_first(sum[i][r], p, left);
+    }
+}
+
+// `out` = transpose of the 8×8 (f32) or 4×4 (f64) square at `in`.
+void transpose_square(const float* in, std::int64_t in_row, float* out, std::int64_t out_row) {
+  __m256 r[8], s[8];
+  for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * in_row);
+  for (int i = 0; i < 4; ++i) {
+    s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+    s[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+  }
+  for (int i = 0; i < 2; ++i) {
+    r[4 * i] = _mm256_shuffle_ps(s[4 * i], s[4 * i + 2], 0x44);
+    r[4 * i + 1] = _mm256_shuffle_ps(s[4 * i], s[4 * i + 2], 0xee);
+    r[4 * i + 2] = _mm256_shuffle_ps(s[4 * i + 1], s[4 * i + 3], 0x44);
+    r[4 * i + 3] = _mm256_shuffle_ps(s[4 * i + 1], s[4 * i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    _mm256_storeu_ps(out + i * out_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    _mm256_storeu_ps(out + (i + 4) * out_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+  }
+}
+void transpose_square(const double* in, std::int64_t in_row, double* out, std::int64_t out_row) {
+  __m256d r[4], s[4];
+  for (int i = 0; i < 4; ++i) r[i] = _mm256_loadu_pd(in + i * in_row);
+  for (int i = 0; i < 2; ++i) {
+    s[2 * i] = _mm256_unpacklo_pd(r[2 * i], r[2 * i + 1]);
+    s[2 * i + 1] = _mm256_unpackhi_pd(r[2 * i], r[2 * i + 1]);
+  }
+  _mm256_storeu_pd(out, _mm256_permute2f128_pd(s[0], s[2], 0x20));
+  _mm256_storeu_pd(out + out_row, _mm256_permute2f128_pd(s[1], s[3], 0x20));
+  _mm256_storeu_pd(out + 2 * out_row, _mm256_permute2f128_pd(s[0], s[2], 0x31));
+  _mm256_storeu_pd(out + 3 * out_row, _mm256_permute2f128_pd(s[1], s[3], 0x31));
+}
+
+// Copies `depth` × `width` of b into rows of `panel` elements; the rest of each row is zero.
+template <class T>
+void pack(const T* b, std::int64_t b_row, std::int64_t b_col, std::int64_t depth, int width, int panel, T* out) {
+  if (width < panel)
+    for (std::int64_t p = 0; p < depth; ++p)
+      for (int j = width; j < panel; ++j) out[p * panel + j] = 0;
+  if (b_col == 1) {
+    for (std::int64_t p = 0; p < depth; ++p)
+      for (int j = 0; j < width; ++j) out[p * panel + j] = b[p * b_row + j];
+    return;
+  }
+  constexpr int square = 32 / static_cast<int>(sizeof(T));
+  int j = 0;
+  if (b_row == 1) {
+    for (; j + square <= width; j += square) {
+      std::int64_t p = 0;
+      for (; p + square <= depth; p += square)
+        transpose_square(b + p + j * b_col, b_col, out + p * panel + j, panel);
+      for (; p < depth; ++p)
+        for (int jj = j; jj < j + square; ++jj) out[p * panel + jj] = b[p + jj * b_col];
+    }
+  }
+  for (; j < width; ++j)
+    for (std::int64_t p = 0; p < depth; ++p) out[p * panel + j] = b[p * b_row + j * b_col];
+}
+
+template <class V, int registers, int rows>
+void row_tiles(const GemmRun& run, const typename V::Element* a, const typename V::Element* b, std::int64_t b_row,
+               std::int64_t depth, typename V::Element* c, std::int64_t width, bool accumulate, std::int64_t m) {
+  for (; m >= rows; m -= rows) {
+    tile<V, rows, registers>(run, a, b, b_row, depth, c, width, accumulate);
+    a += rows * run.a_row;
+    c += rows * run.c_row;
+  }
+  if constexpr (rows > 1) {
+    if (m > 0) row_tiles<V, registers, rows / 2>(run, a, b, b_row, depth, c, width, accumulate, m);
+  }
+}
+
+template <class V, int registers, int rows>
+void panels(const GemmRun& run) {
+  using T = typename V::Element;
+  constexpr int panel = registers * V::kLanes;
+  alignas(64) T packed[kDepth * panel];
+  const T* a = static_cast<const T*>(run.a);
+  const T* b = static_cast<const T*>(run.b);
+  T* c = static_cast<T*>(run.c);
+  for (std::int64_t j = 0; j < run.n; j += panel) {
+    const std::int64_t width = least(run.n - j, panel);
+    for (std::int64_t p = 0; p < run.k; p += kDepth) {
+      const std::int64_t depth = least(run.k - p, kDepth);
+      const T* from = b + p * run.b_row + j * run.b_col;
+      std::int64_t from_row = run.b_row;
+      if (run.b_col != 1 || width < panel || run.m > 4 * rows) {
+        pack(from, run.b_row, run.b_col, depth, static_cast<int>(width), panel, packed);
+        from = packed;
+        from_row = panel;
+      }
+      row_tiles<V, registers, rows>(run, a + p * run.a_col, from, from_row, depth, c + j, width,
+                                    run.accumulate || p > 0, run.m);
+    }
+  }
+}
+
+template <class V>
+void gemm(const GemmRun& given) {
+  GemmRun run = given;
+  // A column as result is a row of the transposed product: neighbours in memory fill the registers.
+  if (run.n == 1 && run.c_row == 1 && run.m > 1) {
+    run = {1, given.m, given.k, given.b, given.b_col, given.b_row, given.a, given.a_col, given.a_row,
+           given.c, given.m, given.accumulate};
+  }
+  if (run.m <= kMaxRows / 2 && run.n > 2 * V::kLanes)
+    panels<V, kMaxRegisters, kMaxRows / 2>(run);
+  else if (run.n > V::kLanes)
+    panels<V, 2, kMaxRows>(run);
+  else
+    panels<V, 1, kMaxRows>(run);
+}
+
+}  // namespace
+
+void fill_gemm(SimdTable& table) {
+  table.gemm[static_cast<int>(DType::f32)] = gemm<F32>;
+  table.gemm[static_cast<int>(DType::f64)] = gemm<F64>;
+}
+
+}  // namespace swage::SWAGE_SIMD
