@@ -42,6 +42,7 @@ struct Value {
   std::int64_t offset = 0;       // elements from the start of the storage
   Tag tag = 0;                   // the record that produced it, or its input record
   Tag storage_tag = 0;           // owners: the first record of this window that stands for the storage
+  Tag write_tag = 0;             // owners: the last record that produced or wrote the storage
   Value* base = nullptr;         // views: the owner (counted); null for owners
   void* data = nullptr;          // owners: the buffer
   std::size_t bytes = 0;         // owners: its size

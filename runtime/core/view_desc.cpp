@@ -86,17 +86,16 @@ std::int64_t ViewDesc::span_elements() const {
 
 bool ViewDesc::overlaps_itself() const {
   // Sorted by stride, each dimension must step over everything that the smaller ones reach.
-  std::array<std::pair<std::int64_t, std::int64_t>, kMaxRank> steps;
-  std::size_t n = 0;
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;
   for (int i = 0; i < rank(); ++i) {
     if (dims[i] == 0) return false;
-    if (dims[i] > 1) steps[n++] = {strides[i], dims[i]};
+    if (dims[i] > 1) steps.emplace_back(strides[i], dims[i]);
   }
-  std::sort(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(n));
+  std::ranges::sort(steps);
   std::int64_t reach = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (steps[i].first <= reach) return true;
-    reach += (steps[i].second - 1) * steps[i].first;
+  for (const auto& [stride, extent] : steps) {
+    if (stride <= reach) return true;
+    reach += (extent - 1) * stride;
   }
   return false;
 }

@@ -36,6 +36,7 @@ struct RandomState {
 class Stream {
  public:
   static Stream& current();  // of the calling thread
+  static Stream* create() { return new Stream; }  // the registry makes them; never freed
 
   // Records the op and runs or defers it. Returns the result; for an in-place call that is operand 0 itself, with one more
   // reference. Raises what inference raises, with nothing recorded.

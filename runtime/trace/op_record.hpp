@@ -35,7 +35,10 @@ struct OperandKey {
 };
 
 struct KeyHalf {
-  enum Flags : std::uint8_t { kInPlace = 1 };
+  enum Flags : std::uint8_t {
+    kInPlace = 1,
+    kAtOnce = 2,  // input records: borrowed or exposed memory; the trace is never compiled
+  };
 
   Op op = Op::none;
   std::uint8_t n_operands = 0;

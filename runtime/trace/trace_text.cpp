@@ -143,6 +143,7 @@ class Parser {
     if (!op || (*op == Op::cut) == has_result) error("an op");
     key.op = *op;
     RecordIndex alias = 0;
+    if (key.op == Op::input && accept("at_once")) key.flags |= KeyHalf::kAtOnce;
     const bool aliases = key.op == Op::input && accept("alias");
     if (aliases) alias = reference();
     if (key.op != Op::input && key.op != Op::cut) {
@@ -193,6 +194,7 @@ std::string print_record(const Trace& trace, RecordIndex i) {
   if (key.op != Op::cut) fmt::format_to(out, "%{} = ", i);
   fmt::format_to(out, "{}{}", name_of(key.op), key.in_place() ? "_" : "");
   if (key.op == Op::input) {
+    if (key.flags & KeyHalf::kAtOnce) fmt::format_to(out, " at_once");
     if (key.operands[0].ref > 0) fmt::format_to(out, " alias %{}", trace.operand(i, 0));
   } else if (key.op != Op::cut) {
     fmt::format_to(out, "(");

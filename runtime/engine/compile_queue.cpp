@@ -1,0 +1,118 @@
+#include <runtime/engine/compile_queue.hpp>
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+
+#include <runtime/core/thread_pool.hpp>
+#include <runtime/engine/event_log.hpp>
+
+namespace swage {
+
+void CompileQueue::submit(CompileJob job, bool background) {
+  event_log().add(EventCode::requested, job.trace->trace.id);
+  if (!background) {
+    compile(std::move(job));
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  if (!started_) {
+    started_ = true;
+    std::thread([this] { work(); }).detach();  // lives as long as the process
+    static CompileQueue* running = nullptr;
+    running = this;
+    std::atexit([] { running->stop(); });
+  }
+  jobs_.push_back(std::move(job));
+  wake_.notify_one();
+}
+
+void CompileQueue::work() {
+  const sched_param parameter{};
+  pthread_setschedparam(pthread_self(), SCHED_IDLE, &parameter);
+  pthread_setname_np(pthread_self(), "swage-compile");
+  for (;;) {
+    CompileJob job;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return !jobs_.empty() && !stopped_; });
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+      busy_ = true;
+    }
+    compile(std::move(job));
+    std::lock_guard lock(mutex_);
+    busy_ = false;
+    if (jobs_.empty()) done_.notify_all();
+  }
+}
+
+void CompileQueue::compile(CompileJob job) {
+  SerialScope alone;
+  CompileOutcome outcome;
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    std::lock_guard lock(compiling_);
+    if (!compiler_) {
+      if (!factory_) throw CompileError("this build has no compiler");
+      compiler_ = factory_();
+    }
+    outcome.result = compiler_->compile(job.trace->trace, job.escapes);
+    if (!outcome.result.plan) outcome.error = "the compiler gave no plan";
+  } catch (const std::exception& error) {
+    outcome.result = {};
+    outcome.error = error.what();
+  }
+  outcome.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  outcome.job = std::move(job);
+  const bool ok = outcome.error.empty();
+  event_log().add(ok ? EventCode::compiled : EventCode::failed, outcome.job.trace->trace.id, 0,
+                  static_cast<std::uint32_t>(outcome.ms * 1000));
+  std::lock_guard lock(mutex_);
+  if (ok) {
+    ++statistics_.published;
+    statistics_.ms.push_back(outcome.ms);
+  } else {
+    ++statistics_.failed;
+  }
+  outcomes_.push_back(std::move(outcome));
+  finished_.fetch_add(1, std::memory_order_release);
+}
+
+std::vector<CompileOutcome> CompileQueue::collect(const void* stream) {
+  std::lock_guard lock(mutex_);
+  std::vector<CompileOutcome> mine;
+  const auto others = std::stable_partition(outcomes_.begin(), outcomes_.end(),
+                                            [&](const CompileOutcome& outcome) { return outcome.job.stream != stream; });
+  std::move(others, outcomes_.end(), std::back_inserter(mine));
+  outcomes_.erase(others, outcomes_.end());
+  return mine;
+}
+
+void CompileQueue::stop() {
+  std::unique_lock lock(mutex_);
+  jobs_.clear();
+  done_.wait(lock, [&] { return !busy_; });
+  stopped_ = true;
+}
+
+void CompileQueue::wait() {
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return jobs_.empty() && !busy_; });
+}
+
+bool CompileQueue::idle() const {
+  std::lock_guard lock(mutex_);
+  return jobs_.empty() && !busy_;
+}
+
+CompileQueue::Statistics CompileQueue::statistics() const {
+  std::lock_guard lock(mutex_);
+  return statistics_;
+}
+
+}  // namespace swage

@@ -1,0 +1,69 @@
+// The compile thread: one, of the lowest scheduling class. Traces go in with the mask of what escapes, plans come out through a
+// mailbox that streams look into when a segment starts.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <runtime/engine/engine.hpp>
+#include <runtime/engine/known_trace.hpp>
+
+namespace swage {
+
+struct CompileJob {
+  std::shared_ptr<KnownTrace> trace;  // only its immutable part is touched by the compile thread
+  EscapeMask escapes;
+  const void* stream = nullptr;       // who asked
+};
+
+struct CompileOutcome {
+  CompileJob job;
+  CompileResult result;  // plan is null on failure
+  std::string error;
+  double ms = 0;
+};
+
+class CompileQueue {
+ public:
+  explicit CompileQueue(CompilerFactory factory) : factory_(factory) {}
+
+  void submit(CompileJob job, bool background);
+  // What came back for this stream. `changed()` is cheap and may be asked at every segment.
+  std::vector<CompileOutcome> collect(const void* stream);
+  std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }
+  void wait();
+  bool idle() const;
+
+  struct Statistics {
+    std::uint64_t published = 0, failed = 0;
+    std::vector<double> ms;
+  };
+  Statistics statistics() const;
+
+ private:
+  void work();
+  void compile(CompileJob job);
+  void stop();  // forgets what is queued and waits for the job in hand: the compiler's libraries are about to be torn down
+
+  CompilerFactory factory_;
+  std::unique_ptr<Compiler> compiler_;  // touched under compiling_
+  std::mutex compiling_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::deque<CompileJob> jobs_;
+  std::vector<CompileOutcome> outcomes_;
+  Statistics statistics_;
+  bool busy_ = false;
+  bool started_ = false;
+  bool stopped_ = false;
+  std::atomic<std::uint64_t> finished_{0};
+};
+
+}  // namespace swage

@@ -1,0 +1,302 @@
+// Recording: what happens when a program calls an op.
+#include <chrono>
+
+#include <runtime/core/allocator.hpp>
+#include <runtime/core/error.hpp>
+#include <runtime/engine/event_log.hpp>
+#include <runtime/engine/stream_impl.hpp>
+#include <runtime/ops/inference.hpp>
+
+namespace swage {
+namespace {
+
+void check_usable(const Value& value, const OpCall& call) {
+  if (value.owner()->flags & Value::kPoisoned)
+    raise<ValueError>(call.site, "[{}] an operand was never computed: the op that should have produced it failed",
+                      name_of(call.op));
+}
+
+void check_start(const OpCall& call) {
+  const auto& ints = attribute_of(call.attr).ints;
+  const ViewDesc& operand = call.operands[0].value->view();
+  if (ints.size() != 2 || ints[0] < 0 || ints[0] >= operand.rank()) return;  // inference says what is wrong
+  const std::int64_t extent = operand.dims[static_cast<int>(ints[0])];
+  if (call.start < 0 || ints[1] < 0 || call.start + ints[1] > extent)
+    raise<IndexError>(call.site, "[narrow] elements {} to {} are out of range for dimension {} of shape {}", call.start,
+                      call.start + ints[1], ints[0], to_string(operand.dims));
+}
+
+std::int64_t drawn_elements(const ViewDesc& desc) { return (desc.numel() + 3) / 4 * 4; }
+
+}  // namespace
+
+ValueRef Stream::Impl::emit(const OpCall& call) {
+  if (call.op == Op::narrow) check_start(call);
+  if (open && limit_reached(call))
+    cut(values.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
+  if (!open) begin_window();
+  if (mode == WindowMode::untracked) return run_untracked(call);
+
+  KeyHalf key;
+  key.op = call.op;
+  key.n_operands = call.n_operands;
+  key.flags = call.in_place ? KeyHalf::kInPlace : 0;
+  key.attr = call.attr;
+  for (int k = 0; k < call.n_operands; ++k) {
+    const CallOperand& operand = call.operands[k];
+    if (Value* value = operand.value) {
+      check_usable(*value, call);
+      const RecordIndex at = epoch_of(value->tag) == epoch ? index_of(value->tag) : enter(*value, call.site);
+      key.operands[k] = {static_cast<std::int32_t>(at), value->desc};
+    } else {
+      key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};
+    }
+  }
+  const RecordIndex here = size();
+  for (int k = 0; k < call.n_operands; ++k)
+    if (call.operands[k].value) key.operands[k].ref = static_cast<std::int32_t>(here) - key.operands[k].ref;
+  if (head_op == Op::none) {
+    head_op = call.op;
+    head_attr = call.attr;
+    head_site = call.site;
+  }
+
+  if (mode == WindowMode::deferring) {
+    if (follow(key)) return defer(call, key);
+    leave(on_path ? nullptr : &key);
+    // The path may go on all the same, without a plan below it: then its descriptors still hold.
+    if (on_path) --cursor.position;
+  }
+  return run(call, key);
+}
+
+// Deferring: whether the cursor moved over `key` onto a path below which a plan stands.
+bool Stream::Impl::follow(const KeyHalf& key) {
+  if (!trie.advance(cursor, key)) {
+    on_path = false;
+    return false;
+  }
+  return cursor.trace->plans_below > 0;
+}
+
+void Stream::Impl::missed(const KeyHalf& key) {
+  on_path = false;
+  if (cursor.trace) event_log().add(EventCode::missed, cursor.trace->trace.id, cursor.position, 0, key);
+}
+
+void Stream::Impl::begin_window() {
+  open = true;
+  const EngineOptions& options = engine.options;
+  if (options.tier == Tier::eager || tracking_backoff.skip()) {
+    mode = WindowMode::untracked;
+    timing = false;
+    return;
+  }
+  if (engine.queue && engine.queue->finished() != collected) adopt_plans();
+  epoch = next_epoch();
+  cursor = {};
+  on_path = true;
+  hash = 0;
+  kernel_ns = 0;
+  touches_at_once = false;
+  head_op = Op::none;
+  timing = ++window_count % 4 == 0;
+  const bool defer = options.tier == Tier::compiled && trie.plans() > 0 && !deferral_backoff.skip();
+  mode = defer ? WindowMode::deferring : WindowMode::running;
+}
+
+bool Stream::Impl::limit_reached(const OpCall& call) const {
+  const std::size_t n = values.size();
+  if (n < engine.options.soft_window_limit) [[likely]]
+    return false;
+  return n >= engine.options.hard_window_limit ||
+         (call.op == head_op && call.attr == head_attr && call.site == head_site);
+}
+
+// Brings a value from outside into the window.
+RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
+  Value& owner = *value.owner();
+  if ((owner.flags & Value::kPending) && owner.stream != &self)
+    raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
+  const bool at_once = owner.runs_at_once();
+  const bool known_storage = epoch_of(owner.storage_tag) == epoch;
+  const RecordIndex here = size();
+  KeyHalf key;
+  key.op = Op::input;
+  key.n_operands = 1;
+  key.flags = at_once ? KeyHalf::kAtOnce : 0;
+  key.operands[0] = {known_storage ? static_cast<std::int32_t>(here - index_of(owner.storage_tag)) : 0, value.desc};
+  touches_at_once |= at_once;
+
+  if (mode == WindowMode::deferring && !follow(key)) {
+    leave(on_path ? nullptr : &key);
+  } else if (mode == WindowMode::running && on_path && !trie.advance(cursor, key)) {
+    missed(key);
+  }
+  if (at_once && mode == WindowMode::deferring) leave(nullptr);  // run now; the identity of the window is untouched
+
+  retain(&value);
+  value.tag = make_tag(epoch, here);
+  value.stream = &self;
+  if (!known_storage) owner.storage_tag = value.tag;
+  const ValueHalf half{&value, value.offset, {}, site};
+  if (mode == WindowMode::deferring)
+    values.push_back(half);
+  else
+    push_running(key, value.desc, half);
+  return here;
+}
+
+void Stream::Impl::push_running(const KeyHalf& key, DescId result, const ValueHalf& half) {
+  keys.push_back(key);
+  results.push_back(result);
+  storages.push_back(storage_of(key, size(), storages));
+  values.push_back(half);
+  hash = mix_key(hash, key);
+}
+
+ValueRef Stream::Impl::defer(const OpCall& call, const KeyHalf& key) {
+  const DescId result = path().results[cursor.position - 1];
+  ValueHalf half{nullptr, 0, call.scalar, call.site};
+  Value* value = make_result(call, result, half);
+  if (!key.in_place() && !value->base) value->flags = Value::kPending;
+  touch_result(call, value);
+  values.push_back(half);
+  return ValueRef::adopt(value);
+}
+
+// The value that a record results in, tagged but not computed. Fills the record's value half.
+Value* Stream::Impl::make_result(const OpCall& call, DescId result, ValueHalf& half) {
+  Value* value;
+  if (call.in_place) {
+    value = call.operands[0].value;
+    retain(value);
+  } else {
+    value = new_value();
+    value->desc = result;
+    value->stream = &self;
+    if (kind_of(call.op) == OpKind::view) {
+      const Value& from = *call.operands[0].value;
+      value->base = const_cast<Value*>(from.owner());
+      retain(value->base);
+      value->offset = from.offset + view_offset(call.op, attribute_of(call.attr), from.view(), call.start);
+      half.offset = value->offset;
+    } else if (kind_of(call.op) == OpKind::random) {
+      half.offset = static_cast<std::int64_t>(random.offset);
+      half.scalar.integer = static_cast<std::int64_t>(random.seed);
+      random.offset += static_cast<std::uint64_t>(drawn_elements(desc_of(result)));
+    }
+  }
+  half.result = value;
+  return value;
+}
+
+// Moves the tags of a record's result to this record.
+void Stream::Impl::touch_result(const OpCall& call, Value* value) {
+  const Tag tag = make_tag(epoch, size());
+  if (call.in_place) {
+    // The entry of the record that made the older version is cleared: only the last version escapes. Inputs keep theirs.
+    const RecordIndex before = index_of(value->tag);
+    const bool input = mode == WindowMode::deferring ? path().is_input(before) : keys[before].op == Op::input;
+    if (!input) values[before].result = nullptr;
+    ++value->owner()->version;
+    value->owner()->write_tag = tag;
+  } else if (!value->base) {
+    value->storage_tag = tag;
+    value->write_tag = tag;
+  }
+  value->tag = tag;
+}
+
+ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
+  const Cursor before = cursor;
+  DescId result;
+  if (on_path && trie.advance(cursor, key)) {
+    result = path().results[cursor.position - 1];
+  } else {
+    cursor = before;
+    result = infer_result(call, key);
+    if (on_path) missed(key);
+  }
+  ValueHalf half{nullptr, 0, call.scalar, call.site};
+  ValueRef value;
+  try {
+    value = execute(call, key, result, half);
+  } catch (...) {  // nothing was recorded
+    if (on_path) cursor = before;
+    throw;
+  }
+  touch_result(call, value.get());
+  push_running(key, result, half);
+  return value;
+}
+
+ValueRef Stream::Impl::run_untracked(const OpCall& call) {
+  KeyHalf key;
+  key.op = call.op;
+  key.n_operands = call.n_operands;
+  key.flags = call.in_place ? KeyHalf::kInPlace : 0;
+  key.attr = call.attr;
+  for (int k = 0; k < call.n_operands; ++k) {
+    const CallOperand& operand = call.operands[k];
+    if (operand.value) {
+      check_usable(*operand.value, call);
+      if (operand.value->pending())
+        raise<ValueError>(call.site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
+      key.operands[k] = {1, operand.value->desc};
+    } else {
+      key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};
+    }
+  }
+  ValueHalf half{nullptr, 0, call.scalar, call.site};
+  ValueRef value = execute(call, key, infer_result(call, key), half);
+  if (call.in_place) ++value->owner()->version;
+  return value;
+}
+
+DescId Stream::Impl::infer_result(const OpCall& call, const KeyHalf& key) const {
+  OperandType operands[3];
+  for (int k = 0; k < call.n_operands; ++k) {
+    if (call.operands[k].value)
+      operands[k].desc = &call.operands[k].value->view();
+    else
+      operands[k].scalar = call.operands[k].scalar_class;
+  }
+  return intern(infer(call.op, attribute_of(key.attr), std::span(operands, call.n_operands), call.in_place, call.site));
+}
+
+// Runs one op now. Nothing has changed if it throws, but for the random offset.
+ValueRef Stream::Impl::execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half) {
+  const OpInfo& op = info(call.op);
+  counters.ops.add();
+  if (op.kind == OpKind::view) return ValueRef::adopt(make_result(call, result, half));
+  const ViewDesc& desc = desc_of(result);
+  KernelArgs args;
+  args.key = &key;
+  args.attribute = &attribute_of(key.attr);
+  for (int k = 0; k < call.n_operands; ++k)
+    if (const Value* value = call.operands[k].value) args.operands[k] = {value->address(), &value->view()};
+  args.scalar = call.scalar;
+  if (op.checked) {
+    if (auto wrong = engine.kernels.check[static_cast<std::size_t>(call.op)](args))
+      raise<IndexError>(call.site, "[{}] {}", op.name, *wrong);
+  }
+  ValueRef value = ValueRef::adopt(make_result(call, result, half));
+  args.scalar = half.scalar;
+  args.offset = half.offset;
+  if (!call.in_place) {
+    value->bytes = static_cast<std::size_t>(desc.numel()) * size_of(desc.dtype);
+    value->data = allocate_buffer(value->bytes);
+  }
+  args.result = {value->address(), &desc};
+  if (timing) {
+    const auto start = std::chrono::steady_clock::now();
+    engine.kernels[call.op](args);
+    kernel_ns += std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+  } else {
+    engine.kernels[call.op](args);
+  }
+  return value;
+}
+
+}  // namespace swage

@@ -1,0 +1,134 @@
+#include <runtime/engine/engine.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include <runtime/core/error.hpp>
+#include <runtime/engine/event_log.hpp>
+#include <runtime/engine/log_file.hpp>
+#include <runtime/engine/registry.hpp>
+#include <runtime/engine/stream_impl.hpp>
+
+namespace swage {
+namespace {
+
+KernelTableFactory kernel_factory = nullptr;
+CompilerFactory compiler_factory = nullptr;
+
+Stream::Impl& mine() { return Stream::current().impl(); }
+
+}  // namespace
+
+void wire_engine(KernelTableFactory kernels, CompilerFactory compiler) {
+  kernel_factory = kernels;
+  compiler_factory = compiler;
+}
+
+SharedEngine& shared_engine() {
+  static auto* engine = [] {
+    nanoseconds_since_start();
+    auto* made = new SharedEngine;
+    if (!kernel_factory) fail(__FILE__, __LINE__, "wire_engine was not called before the first op");
+    made->kernels = kernel_factory();
+    made->queue = new CompileQueue(compiler_factory);
+    write_log_at_exit();
+    return made;
+  }();
+  return *engine;
+}
+
+std::uint64_t next_epoch() {
+  static std::atomic<std::uint64_t> epoch{1};
+  return epoch.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint32_t next_trace_id() {
+  static std::atomic<std::uint32_t> id{1};
+  return id.fetch_add(1, std::memory_order_relaxed);
+}
+
+EngineOptions engine_options() { return shared_engine().options; }
+
+void set_engine_options(const EngineOptions& options) {
+  mine().cut(CutReason::flush, {});
+  shared_engine().options = options;
+}
+
+void forget_traces() {
+  Stream::Impl& impl = mine();
+  impl.cut(CutReason::flush, {});
+  impl.engine.queue->wait();
+  impl.adopt_plans();
+  for (const auto& known : impl.trie.traces()) known->dropped = true;
+  impl.trie.clear();
+  impl.sightings.clear();
+  impl.deferral_backoff = {};
+  impl.tracking_backoff = {};
+}
+
+void wait_for_compiler() { shared_engine().queue->wait(); }
+bool compiler_idle() { return shared_engine().queue->idle(); }
+
+EngineStats engine_stats() {
+  EngineStats stats;
+  StreamRegistry::get().each([&](Stream& stream) {
+    const StreamCounters& counters = stream.impl().counters;
+    stats.ops += counters.ops.get();
+    stats.compiled_ops += counters.compiled_ops.get();
+    stats.windows += counters.windows.get();
+    stats.hits += counters.hits.get();
+    stats.misses += counters.misses.get();
+    stats.side_exits += counters.side_exits.get();
+    stats.traces += counters.traces.get();
+  });
+  auto compiled = shared_engine().queue->statistics();
+  stats.compiles = compiled.published;
+  stats.compile_failures = compiled.failed;
+  for (double ms : compiled.ms) stats.compile_ms_total += ms;
+  if (!compiled.ms.empty()) {
+    std::sort(compiled.ms.begin(), compiled.ms.end());
+    stats.compile_ms_p50 = compiled.ms[compiled.ms.size() / 2];
+    stats.compile_ms_max = compiled.ms.back();
+  }
+  return stats;
+}
+
+StreamRegistry& StreamRegistry::get() {
+  static auto* registry = new StreamRegistry;
+  return *registry;
+}
+
+Stream& StreamRegistry::claim() {
+  struct Claim {
+    Stream* stream = nullptr;
+    ~Claim() {
+      if (stream) StreamRegistry::get().give_back(stream);
+    }
+  };
+  static thread_local Claim claim;
+  std::lock_guard lock(mutex_);
+  if (unused_.empty()) {
+    streams_.push_back(Stream::create());
+    unused_.push_back(streams_.back());
+  }
+  claim.stream = unused_.back();
+  unused_.pop_back();
+  return *claim.stream;
+}
+
+void StreamRegistry::give_back(Stream* stream) {
+  // What is still deferred is lost with its thread; values that outlive it must not be read.
+  Stream::Impl& impl = stream->impl();
+  if (impl.open) {
+    impl.owners.clear();
+    for (const ValueHalf& half : impl.values)
+      if (half.result && half.result->pending()) impl.owners.push_back(half.result->owner());
+    impl.poison();
+    impl.close();
+  }
+  std::lock_guard lock(mutex_);
+  unused_.push_back(stream);
+}
+
+}  // namespace swage

@@ -1,0 +1,74 @@
+#include <runtime/engine/event_log.hpp>
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace swage {
+
+std::uint64_t nanoseconds_since_start() {
+  static const auto start = std::chrono::steady_clock::now();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count());
+}
+
+void EventLog::add(EventCode code, std::uint32_t trace, std::uint32_t position, std::uint32_t value, const KeyHalf& key) {
+  const Event event{nanoseconds_since_start(), code, trace, position, value, key};
+  std::lock_guard lock(mutex_);
+  if (ring_.size() < kCapacity)
+    ring_.push_back(event);
+  else
+    ring_[total_ % kCapacity] = event;
+  ++total_;
+}
+
+std::vector<Event> EventLog::events() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Event> events;
+  events.reserve(ring_.size());
+  const std::size_t first = ring_.size() < kCapacity ? 0 : total_ % kCapacity;
+  for (std::size_t i = 0; i < ring_.size(); ++i) events.push_back(ring_[(first + i) % ring_.size()]);
+  return events;
+}
+
+std::uint64_t EventLog::total() const {
+  std::lock_guard lock(mutex_);
+  return total_;
+}
+
+EventLog& event_log() {
+  static auto* log = new EventLog;
+  return *log;
+}
+
+std::string describe_difference(const KeyHalf& expected, const KeyHalf& got) {
+  const auto differs = [](std::string_view field, auto&& was, auto&& is) {
+    return fmt::format("{}: {} instead of {}", field, is, was);
+  };
+  const auto name = [](const KeyHalf& key) { return fmt::format("{}{}", name_of(key.op), key.in_place() ? "_" : ""); };
+  if (expected.op != got.op || expected.flags != got.flags) return differs("op", name(expected), name(got));
+  if (expected.attr != got.attr) {
+    const auto text = [](AttrId id) {
+      const Attribute& attribute = attribute_of(id);
+      return fmt::format("{{{}}} real={} {}", fmt::join(attribute.ints, ","), attribute.real, name_of(attribute.dtype));
+    };
+    return differs("attribute", text(expected.attr), text(got.attr));
+  }
+  for (int k = 0; k < 3; ++k) {
+    const OperandKey &was = expected.operands[k], &is = got.operands[k];
+    if (was == is) continue;
+    const auto kind = [](const OperandKey& operand) {
+      return operand.is_tensor() ? fmt::format("the value {} records before", operand.ref)
+             : operand.ref == kScalarSlot ? std::string("a scalar")
+             : operand.ref == kLiteral    ? std::string("a literal")
+                                          : std::string("a new storage");
+    };
+    const bool shaped = expected.op == Op::input || (was.is_tensor() && is.is_tensor());
+    if (shaped && was.desc != is.desc)
+      return differs(fmt::format("operand {}", k), to_string(desc_of(was.desc)), to_string(desc_of(is.desc)));
+    return differs(fmt::format("operand {}", k), kind(was), kind(is));
+  }
+  return "nothing";
+}
+
+}  // namespace swage

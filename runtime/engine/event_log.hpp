@@ -1,0 +1,63 @@
+// The always-on log of decisions: a bounded ring of events with their reasons. Per-op work is counted (StreamCounters), events are
+// per window and per compilation. What it holds is turned into words only when it is read.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <runtime/trace/op_record.hpp>
+
+namespace swage {
+
+enum class EventCode : std::uint32_t {
+  kept,          // a window became a known trace
+  requested,     // its compilation was queued
+  compiled,      // a plan was published; value = microseconds
+  adopted,       // at a segment start
+  failed,        // the compilation failed; the trace's refusal says why
+  refused,       // not to be compiled at all; the trace's refusal says why
+  hit,           // a window ran as a plan
+  missed,        // a window left every known path; position and key: where, and what came instead
+  side_exit,     // a deferred window was replayed by the interpreter; position and key as above
+  check_failed,  // the plan refused the data at `position`; the window was replayed
+  escapes_grew,  // a value outlived the window that the plan does not write out (`position`)
+  evicted,       // known traces were dropped to stay within the limit; value = how many
+};
+inline constexpr std::array<std::string_view, 12> kEventNames = {
+    "kept", "requested", "compiled", "adopted",   "failed",       "refused",
+    "hit",  "missed",    "side_exit", "check_failed", "escapes_grew", "evicted"};
+
+struct Event {
+  std::uint64_t ns = 0;        // since the process began
+  EventCode code = EventCode::kept;
+  std::uint32_t trace = 0;     // nearest known trace, 0 if none
+  std::uint32_t position = 0;  // record
+  std::uint32_t value = 0;
+  KeyHalf key;
+};
+
+class EventLog {
+ public:
+  static constexpr std::size_t kCapacity = 1 << 14;
+
+  void add(EventCode code, std::uint32_t trace, std::uint32_t position = 0, std::uint32_t value = 0, const KeyHalf& key = {});
+  std::vector<Event> events() const;  // oldest first; at most kCapacity
+  std::uint64_t total() const;        // ever added
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Event> ring_;
+  std::uint64_t total_ = 0;
+};
+
+EventLog& event_log();
+std::uint64_t nanoseconds_since_start();
+
+// In words, which field of `got` differs from `expected`.
+std::string describe_difference(const KeyHalf& expected, const KeyHalf& got);
+
+}  // namespace swage

@@ -1,0 +1,334 @@
+// Settling: what happens when a window ends, by a plan or by the interpreter, and what the engine learns from it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <runtime/core/allocator.hpp>
+#include <runtime/core/error.hpp>
+#include <runtime/engine/event_log.hpp>
+#include <runtime/engine/stream_impl.hpp>
+
+namespace swage {
+namespace {
+
+constexpr RecordIndex kNone = ~RecordIndex{0};
+
+std::size_t storage_bytes(const Trace& trace, RecordIndex storage) {
+  const ViewDesc& desc = desc_of(trace.results[storage]);
+  return static_cast<std::size_t>(desc.numel()) * size_of(desc.dtype);
+}
+
+KeyHalf cut_key(CutReason reason) {
+  KeyHalf key;
+  key.op = Op::cut;
+  Attribute attribute;
+  attribute.ints = {static_cast<std::int64_t>(reason)};
+  key.attr = intern(attribute);
+  return key;
+}
+
+}  // namespace
+
+void Stream::Impl::cut(CutReason reason, CallSite site) {
+  if (!open) return;
+  if (mode == WindowMode::untracked || values.empty()) {
+    close();
+    return;
+  }
+  const KeyHalf key = cut_key(reason);
+  const ValueHalf half{nullptr, 0, {}, site};
+  if (mode == WindowMode::deferring) {
+    if (follow(key) && cursor.at_end() && cursor.trace->plan) {
+      values.push_back(half);
+      if (run_plan(*cursor.trace)) {
+        finish(cursor.trace);
+        return;
+      }
+      values.pop_back();
+    }
+    leave(on_path ? nullptr : &key);
+  } else if (on_path && !trie.advance(cursor, key)) {
+    missed(key);
+  }
+  push_running(key, 0, half);
+  finish(nullptr);
+}
+
+// The storage, made in this window, that the living result of record i belongs to; kNone for inputs and the dead.
+RecordIndex Stream::Impl::produced_storage(RecordIndex i) const {
+  const Value* result = values[i].result;
+  if (!result) return kNone;
+  const Value* owner = result->owner();
+  if (epoch_of(owner->storage_tag) != epoch) return kNone;
+  const RecordIndex storage = index_of(owner->storage_tag);
+  const Op op = mode == WindowMode::deferring ? path().keys[storage].op : keys[storage].op;
+  return op == Op::input ? kNone : storage;
+}
+
+EscapeMask Stream::Impl::escapes() const {
+  EscapeMask mask(size());
+  for (RecordIndex i = 0; i < size(); ++i)
+    if (const RecordIndex storage = produced_storage(i); storage != kNone) mask.set(storage);
+  return mask;
+}
+
+// Everything that can fail, before anything is written: the mask, memory, the plan's own checks. Fills `buffers` and `owners`.
+bool Stream::Impl::acquire(KnownTrace& known) {
+  const RecordIndex n = size();
+  const Trace& trace = known.trace;
+  owners.assign(n, nullptr);
+  buffers.assign(n, nullptr);
+  for (RecordIndex i = 0; i < n; ++i) {
+    if (trace.is_input(i)) {
+      if (trace.storages[i] == i) buffers[i] = values[i].result->owner()->data;
+      continue;
+    }
+    const RecordIndex storage = produced_storage(i);
+    if (storage == kNone) continue;
+    if (!known.plan->escapes().test(storage)) {
+      event_log().add(EventCode::escapes_grew, trace.id, storage);
+      known.seen.merge(escapes());
+      known.history.escapes_grew = true;
+      return false;
+    }
+    owners[storage] = values[i].result->owner();
+  }
+  try {
+    if (known.plan->arena_bytes() > arena_bytes) {
+      free_buffer(arena, arena_bytes);
+      arena = nullptr;
+      arena_bytes = 0;
+      arena = allocate_buffer(known.plan->arena_bytes());
+      arena_bytes = known.plan->arena_bytes();
+    }
+    for (RecordIndex storage : known.outputs) buffers[storage] = allocate_buffer(storage_bytes(trace, storage));
+  } catch (const MemoryError&) {
+    for (RecordIndex storage : known.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
+    return false;
+  }
+  if (auto failure = known.plan->check({values, buffers, arena})) {
+    event_log().add(EventCode::check_failed, trace.id, failure->record);
+    for (RecordIndex storage : known.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
+    return false;
+  }
+  return true;
+}
+
+bool Stream::Impl::run_plan(KnownTrace& known) {
+  if (!acquire(known)) return false;
+  known.plan->run({values, buffers, arena});
+  for (RecordIndex storage : known.outputs) {
+    const std::size_t bytes = storage_bytes(known.trace, storage);
+    if (Value* owner = owners[storage]) {
+      owner->data = buffers[storage];
+      owner->bytes = bytes;
+      owner->flags &= ~Value::kPending;
+    } else {  // written, but nobody holds it this time
+      free_buffer(buffers[storage], bytes);
+    }
+  }
+  counters.ops.add(known.history.ops);
+  counters.compiled_ops.add(known.history.ops);
+  return true;
+}
+
+// Gives up deferring: runs what was deferred, in order, and goes on record by record. `got` is the record that no known path
+// expected, or null where there is another reason.
+void Stream::Impl::leave(const KeyHalf* got) {
+  if (values.empty()) {
+    mode = WindowMode::running;
+    return;
+  }
+  KnownTrace& known = *cursor.trace;
+  ++known.side_exits;
+  counters.side_exits.add();
+  deferral_backoff.failed();
+  event_log().add(EventCode::side_exit, known.trace.id, size(), 0, got ? *got : KeyHalf{});
+  try {
+    replay();
+  } catch (...) {
+    poison();
+    close();
+    throw;
+  }
+  const Trace& trace = known.trace;
+  const auto n = static_cast<std::ptrdiff_t>(size());
+  keys.assign(trace.keys.begin(), trace.keys.begin() + n);
+  results.assign(trace.results.begin(), trace.results.begin() + n);
+  storages.assign(trace.storages.begin(), trace.storages.begin() + n);
+  hash = 0;
+  for (const KeyHalf& key : keys) hash = mix_key(hash, key);
+  mode = WindowMode::running;
+}
+
+void Stream::Impl::replay() {
+  const RecordIndex n = size();
+  const Trace& trace = path();
+  const Interpreter interpreter(engine.kernels);
+  buffers.assign(n, nullptr);
+  owners.assign(n, nullptr);
+  for (RecordIndex i = 0; i < n; ++i)
+    if (const RecordIndex storage = produced_storage(i); storage != kNone) owners[storage] = values[i].result->owner();
+  // Buffers whose owner died are freed after their last use here, or by this guard if an op fails.
+  struct Guard {
+    Impl& impl;
+    const Trace& trace;
+    ~Guard() {
+      for (RecordIndex i = 0; i < impl.buffers.size(); ++i)
+        if (impl.buffers[i] && !trace.is_input(i) && !impl.owners[i]) free_buffer(impl.buffers[i], storage_bytes(trace, i));
+    }
+  } guard{*this, trace};
+  const auto drop_after = [&](RecordIndex storage, RecordIndex i) {
+    if (trace.is_input(storage) || owners[storage] || trace.last_use[storage] != i) return;
+    free_buffer(buffers[storage], storage_bytes(trace, storage));
+    buffers[storage] = nullptr;
+  };
+  for (RecordIndex i = 0; i < n; ++i) {
+    const RecordIndex storage = trace.storages[i];
+    if (trace.is_input(i)) {
+      if (storage == i) buffers[i] = values[i].result->owner()->data;
+      continue;
+    }
+    if (storage == i) {
+      const std::size_t bytes = storage_bytes(trace, i);
+      buffers[i] = allocate_buffer(bytes);
+      if (Value* owner = owners[i]) {
+        owner->data = buffers[i];
+        owner->bytes = bytes;
+      }
+    }
+    if (auto failure = interpreter.check(trace, i, values, buffers))
+      raise<IndexError>(values[i].site, "[{}] {}", name_of(trace.keys[i].op), failure->message);
+    interpreter.run(trace, i, values, buffers);
+    counters.ops.add();
+    for (int k = 0; k < trace.keys[i].n_operands; ++k)
+      if (trace.keys[i].operands[k].is_tensor()) drop_after(trace.storages[trace.operand(i, k)], i);
+    drop_after(storage, i);
+  }
+  for (Value* owner : owners)
+    if (owner) owner->flags &= ~Value::kPending;
+}
+
+// After a replay that failed: what it should have produced must not be read.
+void Stream::Impl::poison() noexcept {
+  for (Value* owner : owners)
+    if (owner && (owner->flags & Value::kPending)) owner->flags = (owner->flags & ~Value::kPending) | Value::kPoisoned;
+}
+
+void Stream::Impl::finish(KnownTrace* hit) {
+  counters.windows.add();
+  if (hit) {
+    counters.hits.add();
+    ++hit->hits;
+    ++hit->history.runs;
+    deferral_backoff.succeeded();
+    tracking_backoff.succeeded();
+    event_log().add(EventCode::hit, hit->trace.id);
+  } else if (on_path && cursor.at_end()) {
+    KnownTrace& known = *cursor.trace;
+    ++known.history.runs;
+    known.seen.merge(escapes());
+    if (timing && kernel_ns > 0) {
+      ++known.timed_runs;
+      known.history.eager_ns += (kernel_ns - known.history.eager_ns) / known.timed_runs;
+    }
+    tracking_backoff.succeeded();
+    consider(known);
+  } else {
+    counters.misses.add();
+    keep_window();
+  }
+  close();
+}
+
+// Nothing enters the trie until its hash has been seen often enough.
+void Stream::Impl::keep_window() {
+  const EngineOptions& options = engine.options;
+  const std::uint64_t short_hash = options.hash_bits >= 64 ? hash : hash & ((std::uint64_t{1} << options.hash_bits) - 1);
+  if (sightings.size() >= 1 << 16) sightings.clear();
+  if (++sightings[short_hash] < options.runs_before_keeping) {
+    tracking_backoff.failed();
+    return;
+  }
+  tracking_backoff.succeeded();
+  if (trie.traces().size() >= options.max_traces) {
+    event_log().add(EventCode::evicted, 0, 0, static_cast<std::uint32_t>(trie.traces().size()));
+    for (const auto& known : trie.traces()) known->dropped = true;
+    trie.clear();
+  }
+  auto known = std::make_shared<KnownTrace>();
+  known->trace.id = next_trace_id();
+  known->trace.keys = keys;
+  known->trace.results = results;
+  for (const ValueHalf& half : values) known->trace.sites.push_back(half.site);
+  complete(known->trace);
+  known->history.runs = 1;
+  known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
+  known->seen = escapes();
+  if (touches_at_once) {
+    known->history.compilable = false;
+    known->refusal = "it touches borrowed or exposed memory, whose ops run at once";
+    event_log().add(EventCode::refused, known->trace.id);
+  }
+  counters.traces.add();
+  event_log().add(EventCode::kept, known->trace.id);
+  consider(trie.insert(std::move(known)));
+}
+
+void Stream::Impl::consider(KnownTrace& known) {
+  if (!engine.queue || decide(known.history, engine.options) == Decision::none) return;
+  known.history.requested = true;
+  known.history.escapes_grew = false;
+  known.history.runs_at_last_request = known.history.runs;
+  const auto found = std::find_if(trie.traces().begin(), trie.traces().end(),
+                                  [&](const auto& trace) { return trace.get() == &known; });
+  engine.queue->submit({*found, known.seen, &self}, engine.options.background);
+}
+
+void Stream::Impl::adopt_plans() {
+  constexpr std::uint32_t kMostFailures = 4;
+  collected = engine.queue->finished();
+  for (CompileOutcome& outcome : engine.queue->collect(&self)) {
+    KnownTrace& known = *outcome.job.trace;
+    if (known.dropped) continue;
+    if (!outcome.error.empty()) {
+      known.refusal = outcome.error;
+      known.history.requested = known.plan != nullptr;
+      if (++known.history.failures >= kMostFailures) {
+        known.history.compilable = false;
+        event_log().add(EventCode::refused, known.trace.id);
+      }
+      continue;
+    }
+    if (known.plan) trie.remove_plan(known);
+    known.plan = std::move(outcome.result.plan);
+    known.plan_id = known.trace.id;
+    known.compile_ms = outcome.ms;
+    known.groups = outcome.result.groups;
+    known.fused_ops = outcome.result.fused_ops;
+    known.library_calls = outcome.result.library_calls;
+    known.notes = std::move(outcome.result.notes);
+    known.outputs.clear();
+    for (RecordIndex i = 0; i < known.trace.size(); ++i)
+      if (known.plan->escapes().test(i)) known.outputs.push_back(i);
+    trie.add_plan(known);
+    event_log().add(EventCode::adopted, known.trace.id);
+  }
+}
+
+void Stream::Impl::close() noexcept {
+  epoch = kNoEpoch;  // from here on no tag matches: what dies now is not looked for
+  for (RecordIndex i = 0; i < size(); ++i) {
+    const Op op = mode == WindowMode::deferring ? path().keys[i].op : keys[i].op;
+    if (op == Op::input) release(values[i].result);
+  }
+  values.clear();
+  keys.clear();
+  results.clear();
+  storages.clear();
+  cursor = {};
+  on_path = false;
+  open = false;
+}
+
+}  // namespace swage

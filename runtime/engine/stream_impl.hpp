@@ -1,0 +1,115 @@
+// The inside of a stream.
+//
+// A window is in one of three modes. *Deferring*: every record so far equals the next one on a known path below which a plan
+// stands; nothing has run, only the value halves are kept (the keys are the path's). *Running*: records are executed as they
+// come, and kept whole, so that the window can be hashed, recognised and made known. *Untracked*: executed and forgotten (the
+// eager tier, and windows that the backoff sits out).
+//
+// Who is alive. The window refers to results weakly: a value that dies clears its record's entry (`forget`), so at the cut the
+// entries that are left are exactly the values that escape. Inputs are held strongly until the cut, because deferred records read
+// them. A write in place moves a value's entry to the writing record: only the last version of a storage can escape. A view
+// holds its owner, so the owner's entry lives at least as long.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include <runtime/engine/compile_queue.hpp>
+#include <runtime/engine/counters.hpp>
+#include <runtime/engine/engine.hpp>
+#include <runtime/engine/interpreter.hpp>
+#include <runtime/engine/stream.hpp>
+#include <runtime/engine/trace_trie.hpp>
+
+namespace swage {
+
+// What all streams share; see engine.cpp.
+struct SharedEngine {
+  KernelTable kernels;
+  CompileQueue* queue = nullptr;
+  EngineOptions options;
+};
+SharedEngine& shared_engine();
+
+inline constexpr std::uint64_t kNoEpoch = (std::uint64_t{1} << 44) - 1;  // between windows
+
+enum class WindowMode : std::uint8_t { untracked, running, deferring };
+
+struct Stream::Impl {
+  explicit Impl(Stream& stream) : self(stream), engine(shared_engine()) {}
+
+  // emit.cpp
+  ValueRef emit(const OpCall& call);
+  void begin_window();
+  bool limit_reached(const OpCall& call) const;
+  RecordIndex enter(Value& value, CallSite site);
+  ValueRef defer(const OpCall& call, const KeyHalf& key);
+  ValueRef run(const OpCall& call, const KeyHalf& key);
+  ValueRef run_untracked(const OpCall& call);
+  ValueRef execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half);
+  DescId infer_result(const OpCall& call, const KeyHalf& key) const;
+  Value* make_result(const OpCall& call, DescId result, ValueHalf& half);
+  void push_running(const KeyHalf& key, DescId result, const ValueHalf& half);
+  void touch_result(const OpCall& call, Value* result);
+  bool follow(const KeyHalf& key);
+  void missed(const KeyHalf& key);
+
+  // settle.cpp
+  void cut(CutReason reason, CallSite site);
+  bool run_plan(KnownTrace& known);
+  bool acquire(KnownTrace& known);
+  void leave(const KeyHalf* got);
+  void replay();
+  void poison() noexcept;
+  void finish(KnownTrace* hit);
+  void keep_window();
+  void consider(KnownTrace& known);
+  RecordIndex produced_storage(RecordIndex i) const;
+  EscapeMask escapes() const;
+  void adopt_plans();
+  void close() noexcept;
+
+  RecordIndex size() const { return static_cast<RecordIndex>(values.size()); }
+  const Trace& path() const { return cursor.trace->trace; }
+
+  Stream& self;
+  SharedEngine& engine;
+
+  WindowMode mode = WindowMode::untracked;
+  bool open = false;
+  bool timing = false;
+  std::uint64_t epoch = kNoEpoch;
+  std::vector<ValueHalf> values;
+  // Of running windows only.
+  std::vector<KeyHalf> keys;
+  std::vector<DescId> results;
+  std::vector<RecordIndex> storages;
+  std::uint64_t hash = 0;
+  double kernel_ns = 0;
+  bool touches_at_once = false;
+  // The head record, for windows that nothing else ends.
+  Op head_op = Op::none;
+  AttrId head_attr = 0;
+  CallSite head_site;
+
+  TraceTrie trie;
+  Cursor cursor;
+  bool on_path = false;
+  Backoff deferral_backoff, tracking_backoff;
+  std::unordered_map<std::uint64_t, std::uint32_t> sightings;
+  std::uint64_t collected = 0;  // outcomes of the compile queue seen so far
+  std::uint32_t window_count = 0;
+
+  RandomState random;
+  void* arena = nullptr;
+  std::size_t arena_bytes = 0;
+  std::vector<void*> buffers;   // by record, for plans and replays
+  std::vector<Value*> owners;   // by storage: the living owners of what this window produced
+  StreamCounters counters;
+};
+
+// Epochs are unique in the process, so that a tag of one stream means nothing to another.
+std::uint64_t next_epoch();
+std::uint32_t next_trace_id();
+
+}  // namespace swage

@@ -1,0 +1,61 @@
+// The known traces of a stream, and a cursor that follows a program along them. Each trace holds its keys contiguously; only where
+// two traces part is there an edge. Keys are compared whole: a hash never decides.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <runtime/engine/known_trace.hpp>
+
+namespace swage {
+
+// A place on a known path: the next key expected is trace->trace.keys[position]. The root has no trace.
+struct Cursor {
+  KnownTrace* trace = nullptr;
+  RecordIndex position = 0;
+
+  bool at_end() const { return trace && position == trace->trace.size(); }
+};
+
+class TraceTrie {
+ public:
+  // Moves the cursor over `key` if a known trace goes on so.
+  bool advance(Cursor& cursor, const KeyHalf& key) const {
+    if (cursor.trace && cursor.position < cursor.trace->trace.size() &&
+        cursor.trace->trace.keys[cursor.position] == key) [[likely]] {
+      ++cursor.position;
+      return true;
+    }
+    return branch(cursor, key);
+  }
+
+  // Takes a complete trace that is not known yet.
+  KnownTrace& insert(std::shared_ptr<KnownTrace> trace);
+  void add_plan(KnownTrace& trace);     // it has a plan now
+  void remove_plan(KnownTrace& trace);
+  std::size_t plans() const { return plans_; }
+  const std::vector<std::shared_ptr<KnownTrace>>& traces() const { return traces_; }
+  void clear();
+
+ private:
+  struct Edge {
+    const KnownTrace* from;
+    RecordIndex position;
+    KeyHalf key;
+    friend bool operator==(const Edge&, const Edge&) = default;
+  };
+  struct HashEdge {
+    std::size_t operator()(const Edge& edge) const {
+      return mix_key(reinterpret_cast<std::uintptr_t>(edge.from) + edge.position, edge.key);
+    }
+  };
+
+  bool branch(Cursor& cursor, const KeyHalf& key) const;
+
+  std::unordered_map<Edge, KnownTrace*, HashEdge> edges_;
+  std::vector<std::shared_ptr<KnownTrace>> traces_;
+  std::size_t plans_ = 0;
+};
+
+}  // namespace swage
