@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A floor that includes a header from a floor above does not compile; its own headers and those below do.
 
-For every pair of floors one line, `#include <a header of the other floor>`, is given to the compiler with the flags of
-the first floor.
+For every pair of floors the compiler gets one line, with the flags of the first floor: `#include <a header of the floor
+above>`, which must fail, or the question whether it finds a header of a floor below.
 """
 
 import subprocess
@@ -10,9 +10,9 @@ import subprocess
 import house
 
 
-def preprocess(command, include):
-    return subprocess.run([*command, "-E", "-x", "c++", "-o", "/dev/null", "-"], input=f"#include <{include}>\n",
-                          capture_output=True, text=True)
+def preprocess(command, text):
+    return subprocess.run([*command, "-E", "-x", "c++", "-o", "/dev/null", "-"], input=text, capture_output=True,
+                          text=True)
 
 
 def main():
@@ -33,14 +33,16 @@ def main():
         for other_level, other in enumerate(house.FLOORS):
             if other not in samples:
                 continue
-            result = preprocess(command, samples[other])
-            climbs = other_level > level
-            missing = f"{samples[other]}: No such file" in result.stderr
+            sample = samples[other]
             checked += 1
-            if climbs and not missing:
-                problems.append(f"{floor} can include <{samples[other]}>, which is on a floor above")
-            if not climbs and result.returncode != 0:
-                problems.append(f"{floor} cannot include <{samples[other]}>:\n{result.stderr}")
+            if other_level > level:
+                result = preprocess(command, f"#include <{sample}>\n")
+                if f"{sample}: No such file" not in result.stderr:
+                    problems.append(f"{floor} can include <{sample}>, which is on a floor above")
+            else:
+                result = preprocess(command, f"#if !__has_include(<{sample}>)\n#error not found\n#endif\n")
+                if result.returncode != 0:
+                    problems.append(f"{floor} cannot include <{sample}>:\n{result.stderr}")
     house.finish(problems, checked)
 
 

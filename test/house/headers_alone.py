@@ -6,7 +6,6 @@ Headers that include MLIR or LLVM are left out: they take ten seconds each, and 
 
 import concurrent.futures
 import os
-import re
 import subprocess
 
 import house
@@ -25,7 +24,7 @@ def main():
     for floor in house.FLOORS:
         command = house.compile_command(arguments.build, floor)
         for header in house.headers(arguments.source, floor):
-            if command and not re.search(r"#include\s*<(mlir|llvm)/", header.read_text()):
+            if command and not house.includes_llvm(arguments.source, header):
                 jobs.append((command, house.include_name(arguments.source, floor, header)))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         problems = [problem for problem in pool.map(lambda job: compile_alone(*job), jobs) if problem]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -42,6 +43,19 @@ def headers(source, floor):
 def include_name(source, floor, header):
     """How other files spell an include of this header."""
     return str(header.relative_to(source / "frontend" if floor == "frontend" else source))
+
+
+def includes_llvm(source, header, seen=None):
+    """Whether a header includes MLIR or LLVM, itself or through other headers of the project."""
+    seen = set() if seen is None else seen
+    if header in seen or not header.exists():
+        return False
+    seen.add(header)
+    for name in re.findall(r"^\s*#\s*include\s*<([^>]+)>", header.read_text(), re.MULTILINE):
+        folder = source / "frontend" if name.startswith("swage/") else source
+        if name.startswith(("mlir/", "llvm/")) or includes_llvm(source, folder / name, seen):
+            return True
+    return False
 
 
 def compile_command(build, floor):
