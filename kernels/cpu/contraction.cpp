@@ -1,0 +1,167 @@
+#include <kernels/cpu/contraction.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include <kernels/cpu/convolution.hpp>
+#include <kernels/cpu/layout.hpp>
+#include <kernels/cpu/onednn.hpp>
+#include <kernels/cpu/simd_table.hpp>
+#include <runtime/core/thread_pool.hpp>
+
+namespace swage {
+namespace {
+
+// Up to here a product of our own beats the library call's overhead (multiply-adds).
+constexpr std::int64_t kSmallProduct = 48 * 48 * 48;
+// Below, a second thread costs more than it saves (multiply-adds).
+constexpr std::int64_t kParallelWork = 1 << 20;
+constexpr std::int64_t kRowGrain = 16;  // parts of a product begin at multiples of it
+
+std::int64_t round_up(std::int64_t x, std::int64_t grain) { return (x + grain - 1) / grain * grain; }
+
+// Strides of dimensions of extent 1 mean nothing; they are made those of plain form.
+Matrix matrix_of(const KernelView& view) {
+  const ViewDesc& desc = *view.desc;
+  Matrix matrix{view.data, desc.dims[0], desc.dims[1], desc.strides[0], desc.strides[1]};
+  if (matrix.columns == 1) matrix.column_stride = 1;
+  if (matrix.rows == 1) matrix.row_stride = std::max<std::int64_t>(matrix.columns, 1);
+  return matrix;
+}
+
+MatrixLayout layout_of(const Matrix& x) {
+  if (x.column_stride == 1 && x.row_stride >= x.columns) return MatrixLayout::plain;
+  if ((x.row_stride == 1 || x.rows == 1) && x.column_stride >= x.rows) return MatrixLayout::transposed;
+  return MatrixLayout::scattered;
+}
+
+Matrix rows_of(Matrix x, std::int64_t begin, std::int64_t end, std::int64_t size) {
+  x.data = static_cast<char*>(x.data) + begin * x.row_stride * size;
+  x.rows = end - begin;
+  return x;
+}
+
+void own_product(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype) {
+  GemmRun run;
+  run.m = c.rows;
+  run.n = c.columns;
+  run.k = a.columns;
+  run.a = a.data;
+  run.a_row = a.row_stride;
+  run.a_col = a.column_stride;
+  run.b = b.data;
+  run.b_row = b.row_stride;
+  run.b_col = b.column_stride;
+  run.c = c.data;
+  run.c_row = c.row_stride;
+  simd().gemm[static_cast<int>(dtype)](run);
+}
+
+}  // namespace
+
+ContractionDecision decide(const ContractionQuery& query) {
+  ContractionDecision decision;
+  const bool f32 = query.dtype == DType::f32;
+  if (query.op == Op::matmul) {
+    const std::int64_t work = query.m * query.k * query.n;
+    if (work == 0)
+      decision.implementation = Implementation::zeros;
+    else
+      decision.implementation = f32 && work > kSmallProduct ? Implementation::onednn : Implementation::own;
+    decision.part = query.m;
+    if (query.threads > 1 && work >= kParallelWork && query.m >= 2 * kRowGrain)
+      decision.part = round_up((query.m + query.threads - 1) / query.threads, kRowGrain);
+  } else {
+    if (query.multiply_adds == 0)
+      decision.implementation = Implementation::zeros;
+    else
+      decision.implementation = f32 ? Implementation::onednn : Implementation::own;
+    // A gradient of the weight adds over images: splitting it would change its bits.
+    decision.part = query.images;
+    if (query.threads > 1 && query.op != Op::conv2d_grad_weight && query.multiply_adds >= kParallelWork)
+      decision.part = (query.images + query.threads - 1) / query.threads;
+  }
+  const std::int64_t whole = query.op == Op::matmul ? query.m : query.images;
+  decision.parts = decision.part > 0 ? static_cast<int>((whole + decision.part - 1) / decision.part) : 1;
+  return decision;
+}
+
+void run_matmul(const KernelArgs& args) {
+  const DType dtype = args.result.desc->dtype;
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  Matrix a = matrix_of(args.operands[0]), b = matrix_of(args.operands[1]);
+  const Matrix c = matrix_of(args.result);
+  ContractionQuery query;
+  query.dtype = dtype;
+  query.threads = num_threads();
+  query.m = c.rows;
+  query.k = a.columns;
+  query.n = c.columns;
+  query.a = layout_of(a);
+  query.b = layout_of(b);
+  const ContractionDecision decision = decide(query);
+  if (decision.implementation == Implementation::zeros) {
+    if (c.rows * c.columns > 0) std::memset(c.data, 0, static_cast<std::size_t>(c.rows * c.columns * size));
+    return;
+  }
+  if (decision.implementation == Implementation::own) {
+    if (decision.parts == 1) return own_product(a, b, c, dtype);
+    parallel_for(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end, int) {
+      own_product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size), dtype);
+    });
+    return;
+  }
+  std::optional<Scratch> copies[2];
+  Matrix* const operands[] = {&a, &b};
+  for (int k = 0; k < 2; ++k) {
+    Matrix& x = *operands[k];
+    if (layout_of(x) != MatrixLayout::scattered) continue;
+    copies[k].emplace(static_cast<std::size_t>(x.rows * x.columns * size));
+    copy_dense(args.operands[k], copies[k]->as<void>());
+    x = {copies[k]->as<void>(), x.rows, x.columns, x.columns, 1};
+  }
+  if (decision.parts == 1) return onednn_product(a, b, c);
+  parallel_for(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end, int) {
+    onednn_product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size));
+  });
+}
+
+void run_conv2d(const KernelArgs& args) {
+  ConvShape shape = conv_shape(args);
+  const auto size = static_cast<std::int64_t>(size_of(args.result.desc->dtype));
+  ContractionQuery query;
+  query.op = args.key->op;
+  query.dtype = args.result.desc->dtype;
+  query.threads = num_threads();
+  query.images = shape.images;
+  query.multiply_adds = shape.images * shape.out_channels * shape.out_height * shape.out_width * shape.in_channels *
+                        shape.kernel_height * shape.kernel_width;
+  const ContractionDecision decision = decide(query);
+  if (decision.implementation == Implementation::zeros) {
+    const std::int64_t bytes = elements(*args.result.desc) * size;
+    if (bytes > 0) std::memset(args.result.data, 0, static_cast<std::size_t>(bytes));
+    return;
+  }
+  std::optional<Scratch> copies[2];
+  void* data[3] = {args.operands[0].data, args.operands[1].data, args.result.data};
+  for (int k = 0; k < 2; ++k) {
+    if (dense(*args.operands[k].desc)) continue;
+    copies[k].emplace(static_cast<std::size_t>(elements(*args.operands[k].desc) * size));
+    copy_dense(args.operands[k], copies[k]->as<void>());
+    data[k] = copies[k]->as<void>();
+  }
+  const auto run = decision.implementation == Implementation::onednn ? onednn_convolution : own_convolution;
+  if (decision.parts == 1) return run(query.op, shape, data[0], data[1], data[2]);
+  // Forward and by input: operand 0 and the result are split by images, the weight is shared.
+  const std::int64_t image_in = elements(*args.operands[0].desc) / shape.images * size;
+  const std::int64_t image_out = elements(*args.result.desc) / shape.images * size;
+  parallel_for(shape.images, decision.part, [&](std::int64_t begin, std::int64_t end, int) {
+    ConvShape part = shape;
+    part.images = end - begin;
+    run(query.op, part, static_cast<char*>(data[0]) + begin * image_in, data[1],
+        static_cast<char*>(data[2]) + begin * image_out);
+  });
+}
+
+}  // namespace swage

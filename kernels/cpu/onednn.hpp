@@ -1,0 +1,23 @@
+// oneDNN, called so that a steady loop allocates nothing and no two threads share an object: every thread holds its own
+// primitives, memory objects and scratch space, least recently used shapes first to go. The library works in the calling
+// thread only: creating a thread's objects sets that thread's OpenMP team to one.
+#pragma once
+
+#include <cstdint>
+
+#include <kernels/cpu/convolution.hpp>
+
+namespace swage {
+
+struct Matrix {
+  void* data;
+  std::int64_t rows, columns;
+  std::int64_t row_stride, column_stride;  // in elements
+};
+
+void onednn_product(const Matrix& a, const Matrix& b, const Matrix& c);  // f32; a, b with one stride 1; c plain
+
+// f32; operands as own_convolution. Works on the library's blocked layouts, reordered from and to plain ones.
+void onednn_convolution(Op op, const ConvShape& shape, const void* first, const void* second, void* result);
+
+}  // namespace swage
