@@ -42,7 +42,7 @@ def test_names(build):
 def problem_with(command, runner, arguments, tests):
     kind, _, rest = runner.partition(" ")
     if kind == "ci":
-        verb = " ".join(command.split()[:2])
+        verb = rest or " ".join(command.split()[:2])
         return None if verb in (arguments.source / ".ci" / "run").read_text() else f".ci/run does not have `{verb}`"
     if kind == "ctest":
         return None if fnmatch.filter(tests, rest) else f"`{command}` is said to be run by {rest}, which is no test"
