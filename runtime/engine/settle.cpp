@@ -225,20 +225,23 @@ void Stream::Impl::finish(KnownTrace* hit) {
     tracking_backoff.succeeded();
     event_log().add(EventCode::hit, hit->trace.id);
   } else if (on_path && cursor.at_end()) {
-    KnownTrace& known = *cursor.trace;
-    ++known.history.runs;
-    known.seen.merge(escapes());
-    if (timing && kernel_ns > 0) {
-      ++known.timed_runs;
-      known.history.eager_ns += (kernel_ns - known.history.eager_ns) / known.timed_runs;
-    }
-    tracking_backoff.succeeded();
-    consider(known);
+    ran_eagerly(*cursor.trace);
   } else {
     counters.misses.add();
     keep_window();
   }
   close();
+}
+
+void Stream::Impl::ran_eagerly(KnownTrace& known) {
+  ++known.history.runs;
+  known.seen.merge(escapes());
+  if (timing && kernel_ns > 0) {
+    ++known.timed_runs;
+    known.history.eager_ns += (kernel_ns - known.history.eager_ns) / known.timed_runs;
+  }
+  tracking_backoff.succeeded();
+  consider(known);
 }
 
 // Nothing enters the trie until its hash has been seen often enough.
@@ -248,6 +251,12 @@ void Stream::Impl::keep_window() {
   if (sightings.size() >= 1 << 16) sightings.clear();
   if (++sightings[short_hash] < options.runs_before_keeping) {
     tracking_backoff.failed();
+    return;
+  }
+  // The cursor may have been lost on the way (an op that raised), and yet the window be a known one.
+  cursor = {};
+  if (std::ranges::all_of(keys, [&](const KeyHalf& key) { return trie.advance(cursor, key); })) {
+    ran_eagerly(*cursor.trace);
     return;
   }
   tracking_backoff.succeeded();

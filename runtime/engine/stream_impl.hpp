@@ -62,6 +62,7 @@ struct Stream::Impl {
   void replay();
   void poison() noexcept;
   void finish(KnownTrace* hit);
+  void ran_eagerly(KnownTrace& known);
   void keep_window();
   void consider(KnownTrace& known);
   RecordIndex produced_storage(RecordIndex i) const;
