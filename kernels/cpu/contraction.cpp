@@ -21,6 +21,14 @@ constexpr std::int64_t kRowGrain = 16;  // parts of a product begin at multiples
 
 std::int64_t round_up(std::int64_t x, std::int64_t grain) { return (x + grain - 1) / grain * grain; }
 
+// Calls f on each part of [0, whole). Parts are those of the decision whatever the number of workers that turn up.
+template <class F>
+void for_parts(std::int64_t whole, std::int64_t part, F&& f) {
+  parallel_for(whole, part, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; i += part) f(i, std::min(i + part, end));
+  });
+}
+
 // Strides of dimensions of extent 1 mean nothing; they are made those of plain form.
 Matrix matrix_of(const KernelView& view) {
   const ViewDesc& desc = *view.desc;
@@ -107,7 +115,7 @@ void run_matmul(const KernelArgs& args) {
   }
   if (decision.implementation == Implementation::own) {
     if (decision.parts == 1) return own_product(a, b, c, dtype);
-    parallel_for(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end, int) {
+    for_parts(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end) {
       own_product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size), dtype);
     });
     return;
@@ -122,7 +130,7 @@ void run_matmul(const KernelArgs& args) {
     x = {copies[k]->as<void>(), x.rows, x.columns, x.columns, 1};
   }
   if (decision.parts == 1) return onednn_product(a, b, c);
-  parallel_for(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end, int) {
+  for_parts(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end) {
     onednn_product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size));
   });
 }
@@ -156,7 +164,7 @@ void run_conv2d(const KernelArgs& args) {
   // Forward and by input: operand 0 and the result are split by images, the weight is shared.
   const std::int64_t image_in = elements(*args.operands[0].desc) / shape.images * size;
   const std::int64_t image_out = elements(*args.result.desc) / shape.images * size;
-  parallel_for(shape.images, decision.part, [&](std::int64_t begin, std::int64_t end, int) {
+  for_parts(shape.images, decision.part, [&](std::int64_t begin, std::int64_t end) {
     ConvShape part = shape;
     part.images = end - begin;
     run(query.op, part, static_cast<char*>(data[0]) + begin * image_in, data[1],

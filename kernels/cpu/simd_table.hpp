@@ -90,5 +90,7 @@ void fill(SimdTable& table);
 }
 
 const SimdTable& simd();  // the copy for this machine
+// For tests that compare the copies: from now on simd() is the one named; false where this CPU cannot run it.
+bool use_isa(const char* name);
 
 }  // namespace swage
