@@ -1,0 +1,90 @@
+#include <jit/cpu/codegen.hpp>
+
+#include <cstdlib>
+#include <string_view>
+
+#include <llvm/ADT/SmallVector.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Module.h>
+#include <llvm/MC/MCContext.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/CodeGen.h>
+#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/Target/TargetOptions.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/Triple.h>
+
+#include <runtime/core/error.hpp>
+
+namespace swage::jit {
+namespace {
+
+bool wants_avx512() {
+  const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  const char* asked = std::getenv("SWAGE_ISA");
+  return has && !(asked && std::string_view(asked) == "avx2");
+}
+
+constexpr const char* kAvx2 = "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+sse4.2,+cx16";
+constexpr const char* kAvx512 = ",+avx512f,+avx512dq,+avx512bw,+avx512vl,+avx512cd";
+
+}  // namespace
+
+Codegen::Codegen() : avx512_(wants_avx512()) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  const llvm::Triple triple(llvm::sys::getProcessTriple());
+  std::string error;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target) throw CompileError("no code generator for this machine: " + error);
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  options.EnableFastISel = false;
+  // The CPU's name only chooses the scheduling model; the features decide which instructions may appear.
+  const std::string features = std::string(kAvx2) + (avx512_ ? kAvx512 : "");
+  machine_.reset(target->createTargetMachine(triple, "x86-64", features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+                                             llvm::CodeGenOptLevel::Less, /*JIT=*/true));
+  if (!machine_) throw CompileError("no target machine for " + triple.str());
+}
+
+Codegen::~Codegen() = default;
+
+void Codegen::prepare(llvm::Module& module) const {
+  module.setTargetTriple(machine_->getTargetTriple());
+  module.setDataLayout(machine_->createDataLayout());
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    function.setDoesNotThrow();
+    if (avx512_) {
+      function.addFnAttr("prefer-vector-width", "512");
+      function.addFnAttr("min-legal-vector-width", "512");
+    }
+  }
+}
+
+std::unique_ptr<llvm::MemoryBuffer> Codegen::object(llvm::Module& module) const {
+  llvm::SmallVector<char, 0> code;
+  llvm::raw_svector_ostream stream(code);
+  llvm::legacy::PassManager passes;
+  llvm::MCContext* context = nullptr;
+  if (machine_->addPassesToEmitMC(passes, context, stream, /*DisableVerify=*/true))
+    throw CompileError("this machine's code generator emits no objects");
+  passes.run(module);
+  return std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(code), /*RequiresNullTerminator=*/false);
+}
+
+std::string Codegen::assembly(llvm::Module& module) const {
+  llvm::SmallVector<char, 0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager passes;
+  if (machine_->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
+    throw CompileError("this machine's code generator emits no assembly");
+  passes.run(module);
+  return std::string(text.begin(), text.end());
+}
+
+}  // namespace swage::jit

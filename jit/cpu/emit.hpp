@@ -1,0 +1,14 @@
+// One group program as a function of an MLIR module.
+#pragma once
+
+#include <llvm/ADT/StringRef.h>
+#include <mlir/IR/BuiltinOps.h>
+
+#include <jit/program.hpp>
+
+namespace swage::jit {
+
+// Appends `void name(void* const* pointers, const ScalarValue* scalars, int64_t begin, int64_t end)`.
+void emit_group(mlir::ModuleOp module, llvm::StringRef name, const Program& program);
+
+}  // namespace swage::jit

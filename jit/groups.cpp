@@ -1,0 +1,62 @@
+#include <jit/groups.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <runtime/core/error.hpp>
+
+namespace swage::jit {
+namespace {
+
+// One attempt; false where some group came to nothing and its records were marked in `alone`.
+bool attempt(const Trace& trace, const EscapeMask& escapes, std::vector<bool>& alone, std::vector<std::string>& refusals,
+             PlannedGroups& planned) {
+  planned.grouping = group_records(trace, alone);
+  const std::size_t n = planned.grouping.groups.size();
+  planned.programs.assign(n, std::nullopt);
+  bool settled = true;
+  for (std::size_t g = 0; g < n; ++g) {
+    const Group& group = planned.grouping.groups[g];
+    if (group.library) continue;
+    if (group.records.size() == 1) {  // its kernel is as fast, and costs no compilation
+      alone[group.records[0]] = true;
+      settled = false;
+      continue;
+    }
+    try {
+      BoundProgram program = build_program(trace, escapes, planned.grouping, static_cast<int>(g));
+      if (!program.program.stores.empty()) planned.programs[g] = std::move(program);
+    } catch (const CompileError& error) {
+      for (RecordIndex i : group.records) alone[i] = true;
+      refusals.push_back(
+          fmt::format("records {} to {} run one by one: {}", group.records.front(), group.records.back(), error.what()));
+      settled = false;
+    }
+  }
+  return settled;
+}
+
+}  // namespace
+
+PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes) {
+  PlannedGroups planned;
+  std::vector<bool> alone(trace.size(), false);
+  std::vector<std::string> refusals;
+  while (!attempt(trace, escapes, alone, refusals, planned)) {
+  }
+  auto& notes = planned.grouping.notes;
+  notes.insert(notes.end(), refusals.begin(), refusals.end());
+  planned.unique.assign(planned.programs.size(), -1);
+  for (std::size_t g = 0; g < planned.programs.size(); ++g) {
+    if (!planned.programs[g]) continue;
+    const Program& program = planned.programs[g]->program;
+    const auto same =
+        std::find_if(planned.distinct.begin(), planned.distinct.end(), [&](const Program* other) { return *other == program; });
+    planned.unique[g] = static_cast<int>(same - planned.distinct.begin());
+    if (same == planned.distinct.end()) planned.distinct.push_back(&program);
+  }
+  return planned;
+}
+
+}  // namespace swage::jit

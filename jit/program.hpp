@@ -1,0 +1,86 @@
+// What one fused group computes, as a loop nest in a canonical form: two groups with equal programs share their machine code.
+// Pointers and scalars are numbered locally; the binding says what they stand for in a trace.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <jit/fusion.hpp>
+
+namespace swage::jit {
+
+// How the loops run and what the range [begin, end) that a group function is given counts.
+enum class Form : std::uint8_t {
+  flat,     // one loop over elements: [begin, end) in elements, begin a multiple of kLanes
+  rows,     // [begin, end) in rows (positions in `outer`); vectors along the last inner dimension
+  columns,  // [begin, end) in vectors of kLanes columns (outer positions × vectors); vectors along the last kept dimension
+};
+
+inline constexpr std::int64_t kLanes = 16;
+
+struct Pointer {
+  DType dtype = DType::f32;
+  Dims outer, inner, vector;  // strides over the program's dimensions of that name
+  bool written = false;
+  friend bool operator==(const Pointer&, const Pointer&) = default;
+};
+
+struct Node {
+  enum class Kind : std::uint8_t { load, slot, literal, arithmetic, reduce };
+  Kind kind = Kind::load;
+  Op op = Op::none;
+  DType dtype = DType::f32;    // of the value
+  Level level = Level::inner;  // whether it differs from element to element of a row
+  DType scalar_class = DType::f64;
+  int index = 0;    // load: pointer; slot: scalar
+  int pass = 0;     // reductions that lie before it
+  double real = 0;  // literal
+  int args[3] = {-1, -1, -1};
+  friend bool operator==(const Node& a, const Node& b);  // bitwise on `real`
+};
+
+struct Store {
+  int pointer = 0;
+  int node = 0;
+  int pass = 0;
+  friend bool operator==(const Store&, const Store&) = default;
+};
+
+struct Program {
+  Form form = Form::flat;
+  Dims outer;                // parallel dimensions, collapsed; columns: without the last
+  Dims inner;                // reduced dimensions (or the one that vectors run along), collapsed
+  std::int64_t columns = 1;  // columns: extent of the last kept dimension
+  int passes = 1;
+  int n_scalars = 0;
+  std::vector<Pointer> pointers;
+  std::vector<Node> nodes;
+  std::vector<Store> stores;
+  friend bool operator==(const Program&, const Program&) = default;
+
+  std::int64_t units() const;          // extent of the range that a function of this program is given
+  std::int64_t work_per_unit() const;  // elements
+  std::int64_t grain() const { return form == Form::flat ? kLanes : 1; }
+};
+
+struct Binding {
+  struct Place {
+    RecordIndex storage = 0;
+    RecordIndex origin = 0;
+    DType dtype = DType::f32;
+  };
+  std::vector<Place> pointers;
+  std::vector<RecordIndex> scalars;  // records whose scalar slot is meant
+};
+
+struct BoundProgram {
+  Program program;
+  Binding binding;
+};
+
+// Throws CompileError where a group that fusion allows has no loop nest here; its records then run alone.
+BoundProgram build_program(const Trace& trace, const EscapeMask& escapes, const Grouping& grouping, int g);
+
+std::string to_string(const Program& program);
+
+}  // namespace swage::jit
