@@ -11,6 +11,7 @@
 // holds its owner, so the owner's entry lives at least as long.
 #pragma once
 
+#include <array>
 #include <unordered_map>
 #include <vector>
 
@@ -47,7 +48,7 @@ struct Stream::Impl {
   ValueRef run(const OpCall& call, const KeyHalf& key);
   ValueRef run_untracked(const OpCall& call);
   ValueRef execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half);
-  DescId infer_result(const OpCall& call, const KeyHalf& key) const;
+  DescId infer_result(const OpCall& call, const KeyHalf& key);
   Value* make_result(const OpCall& call, DescId result, ValueHalf& half);
   void push_running(const KeyHalf& key, DescId result, const ValueHalf& half);
   void touch_result(const OpCall& call, Value* result);
@@ -100,6 +101,12 @@ struct Stream::Impl {
   std::unordered_map<std::uint64_t, std::uint32_t> sightings;
   std::uint64_t collected = 0;  // outcomes of the compile queue seen so far
   std::uint32_t window_count = 0;
+
+  struct Inferred {
+    KeyHalf key;
+    DescId result = 0;
+  };
+  std::array<Inferred, 512> inferred;
 
   RandomState random;
   void* arena = nullptr;
