@@ -1,0 +1,241 @@
+// Nodes run in order of decreasing sequence number: an op runs after everything that used its result, because all of that
+// was called later. The order of emission is a function of the program alone.
+#include <swage/autograd/backward.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <swage/autograd/grad_mode.hpp>
+#include <swage/autograd/node.hpp>
+#include <swage/autograd/rules.hpp>
+#include <swage/detail/call.hpp>
+
+namespace swage {
+
+namespace autograd {
+namespace {
+
+bool younger(const NodeRef& a, const NodeRef& b) { return a->sequence < b->sequence; }
+
+class Pass {
+ public:
+  Pass(bool retain, bool create, bool capturing) : retain_(retain), create_(create), capturing_(capturing) {}
+  ~Pass() {  // also when an error leaves the pass half done
+    for (const NodeRef& node : queue_) forget(*node);
+    for (const NodeRef& node : captured_nodes_) node->capture = -1;
+    for (const LeafGradient& leaf : leaves_) meta_of(leaf.leaf.get())->pass_slot = -1;
+    for (const ValueRef& leaf : captured_leaves_) meta_of(leaf.get())->capture = -1;
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  // Asks for the gradient of `input`. An input that occurs twice is captured once: the index of its capture is returned.
+  int capture(const Tensor& input) {
+    Edge edge = edge_to(input.value());
+    int& slot = edge.node ? edge.node->capture : ensure_meta(*input.value()).capture;
+    if (slot >= 0) return slot;
+    slot = static_cast<int>(captured_.size());
+    captured_.emplace_back();
+    if (edge.node)
+      captured_nodes_.push_back(edge.node);
+    else
+      captured_leaves_.push_back(input.ref());
+    return slot;
+  }
+  const Tensor& captured(int slot) const { return captured_[static_cast<std::size_t>(slot)]; }
+
+  void run(const std::vector<Tensor>& outputs, std::vector<Tensor> seeds) {
+    if (capturing_) find_needed(outputs);
+    GradModeGuard mode(create_);
+    for (std::size_t i = 0; i < outputs.size(); ++i) send(edge_to(outputs[i].value()), std::move(seeds[i]));
+    while (!queue_.empty()) {
+      std::pop_heap(queue_.begin(), queue_.end(), younger);
+      const NodeRef node = std::move(queue_.back());
+      queue_.pop_back();
+      visit_node(*node);
+    }
+    for (LeafGradient& leaf : leaves_) deposit(leaf);
+  }
+
+ private:
+  struct LeafGradient {
+    ValueRef leaf;
+    Tensor gradient;
+  };
+
+  static void forget(Node& node) {
+    node.queued = false;
+    node.gradient = {};
+  }
+
+  void visit_node(Node& node) {
+    node.queued = false;
+    if (node.freed)
+      raise<AutogradError>(SiteScope::or_else({}),
+                           "[backward] the tape of [{}], called at {}, was freed by an earlier backward; pass retain_graph = "
+                           "true there, or compute the result again",
+                           node.name(), describe(node.site));
+    {
+      const Tensor gradient = std::exchange(node.gradient, {});
+      if (node.capture >= 0) captured_[static_cast<std::size_t>(node.capture)] = gradient;
+      const RuleContext context(node, gradient);
+      const std::span<Edge> edges = node.edges();
+      for (std::size_t k = 0; k < edges.size(); ++k) {
+        const Edge& edge = edges[k];
+        if (!edge.wanted() || (capturing_ && !needed(edge))) continue;
+        Tensor part =
+            node.custom ? node.custom->gradient(gradient, k) : rule_of(node.op).gradient(context, static_cast<int>(k));
+        if (part.defined()) send(edge, sum_to(std::move(part), desc_of(edge.desc).dims));
+      }
+    }
+    if (!retain_) node.free_saved();
+  }
+
+  void send(const Edge& edge, Tensor gradient) {
+    if (edge.node) {
+      Node& node = *edge.node;
+      node.gradient = node.gradient.defined() ? detail::binary({}, Op::add, node.gradient, gradient) : std::move(gradient);
+      if (node.queued) return;
+      node.queued = true;
+      queue_.push_back(edge.node);
+      std::push_heap(queue_.begin(), queue_.end(), younger);
+      return;
+    }
+    if (!edge.leaf) return;
+    GradMeta& meta = ensure_meta(*edge.leaf);
+    if (capturing_) {
+      if (meta.capture < 0) return;
+      Tensor& sum = captured_[static_cast<std::size_t>(meta.capture)];
+      sum = sum.defined() ? detail::binary({}, Op::add, sum, gradient) : std::move(gradient);
+      return;
+    }
+    if (meta.pass_slot < 0) {
+      meta.pass_slot = static_cast<std::int32_t>(leaves_.size());
+      leaves_.push_back({edge.leaf, std::move(gradient)});
+      return;
+    }
+    Tensor& sum = leaves_[static_cast<std::size_t>(meta.pass_slot)].gradient;
+    sum = detail::binary({}, Op::add, sum, gradient);
+  }
+
+  // Whether nobody else sees this memory, so that it can become a gradient that the user may write.
+  static bool unshared(const Value& value) {
+    return value.refs == 1 && (!value.base || value.base->refs == 1) && !value.runs_at_once() &&
+           !value.view().overlaps_itself();
+  }
+
+  void deposit(LeafGradient& leaf) const {
+    GradMeta& meta = *meta_of(leaf.leaf.get());
+    Tensor gradient = std::move(leaf.gradient);
+    if (!meta.grad) {
+      if (!create_ && !unshared(*gradient.value())) gradient = detail::call({}, Op::copy, {gradient});
+      meta.grad = gradient.take();
+      return;
+    }
+    const Tensor before(meta.grad);
+    if (create_ || before.requires_grad() || before.value()->base)
+      meta.grad = detail::binary({}, Op::add, before, gradient).take();
+    else
+      detail::call_in_place({}, Op::add, {before, gradient});
+  }
+
+  // Which nodes lie between the outputs and a captured input: the others need not run.
+  void find_needed(const std::vector<Tensor>& outputs) {
+    std::vector<Node*> stack;
+    for (const Tensor& output : outputs)
+      if (const Edge edge = edge_to(output.value()); edge.node) stack.push_back(edge.node.get());
+    while (!stack.empty()) {
+      Node* node = stack.back();
+      const auto [entry, first_visit] = needed_.try_emplace(node, node->capture >= 0);
+      if (first_visit) {
+        for (const Edge& edge : node->edges())
+          if (edge.node && !needed_.contains(edge.node.get())) stack.push_back(edge.node.get());
+        continue;
+      }
+      stack.pop_back();
+      if (entry->second) continue;
+      for (const Edge& edge : node->edges())
+        if (needed(edge)) needed_[node] = true;
+    }
+  }
+  bool needed(const Edge& edge) const {
+    if (edge.leaf) return edge.leaf->autograd && meta_of(edge.leaf.get())->capture >= 0;
+    if (!edge.node) return false;
+    const auto found = needed_.find(edge.node.get());
+    return found != needed_.end() && found->second;
+  }
+
+  bool retain_, create_, capturing_;
+  std::vector<NodeRef> queue_;        // a heap, latest op first
+  std::vector<LeafGradient> leaves_;  // in order of arrival
+  std::vector<Tensor> captured_;
+  std::vector<NodeRef> captured_nodes_;
+  std::vector<ValueRef> captured_leaves_;
+  std::unordered_map<Node*, bool> needed_;
+};
+
+std::vector<Tensor> checked_seeds(const char* op, const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients) {
+  const CallSite site = SiteScope::or_else({});
+  if (!gradients.empty() && gradients.size() != outputs.size())
+    raise<ValueError>(site, "[{}] {} outputs need as many gradients, not {}", op, outputs.size(), gradients.size());
+  std::vector<Tensor> seeds;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor& output = outputs[i];
+    detail::require_defined(site, op, output, "an output");
+    if (!output.requires_grad())
+      raise<AutogradError>(site,
+                           "[{}] this tensor does not require a gradient: none of its inputs does, or it was computed under "
+                           "no_grad, detached, or by an op without a gradient",
+                           op);
+    const Tensor given = gradients.empty() ? Tensor() : gradients[i];
+    if (!given.defined()) {
+      if (output.numel() != 1)
+        raise<ShapeError>(site,
+                          "[{}] a tensor of shape {} needs a gradient of that shape; only a single element may do without", op,
+                          to_string(output.sizes()));
+      seeds.push_back(detail::full(site, output.sizes(), Scalar::literal(1.0), output.dtype()));
+      continue;
+    }
+    if (!(given.sizes() == output.sizes()))
+      raise<ShapeError>(site, "[{}] the gradient has shape {}, but {} was expected, the shape of the tensor", op,
+                        to_string(given.sizes()), to_string(output.sizes()));
+    if (given.dtype() != output.dtype())
+      raise<DTypeError>(site, "[{}] the gradient is {}, but {} was expected, the type of the tensor", op,
+                        name_of(given.dtype()), name_of(output.dtype()));
+    seeds.push_back(given);
+  }
+  return seeds;
+}
+
+}  // namespace
+}  // namespace autograd
+
+void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs, bool retain_graph,
+              bool create_graph) {
+  const SiteScope scope(caller());
+  std::vector<Tensor> seeds = autograd::checked_seeds("backward", outputs, grad_outputs);
+  autograd::Pass(retain_graph || create_graph, create_graph, false).run(outputs, std::move(seeds));
+}
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& grad_outputs, bool retain_graph, bool create_graph) {
+  const SiteScope scope(caller());
+  std::vector<Tensor> seeds = autograd::checked_seeds("grad", outputs, grad_outputs);
+  autograd::Pass pass(retain_graph || create_graph, create_graph, true);
+  std::vector<int> slots;
+  for (const Tensor& input : inputs) {
+    detail::require_defined({}, "grad", input, "an input");
+    if (!input.requires_grad())
+      raise<AutogradError>(SiteScope::or_else({}), "[grad] an input does not require a gradient; call requires_grad_() first");
+    slots.push_back(pass.capture(input));
+  }
+  pass.run(outputs, std::move(seeds));
+  std::vector<Tensor> gradients;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& found = pass.captured(slots[i]);
+    gradients.push_back(found.defined() ? found : detail::full({}, inputs[i].sizes(), Scalar::literal(0.0), inputs[i].dtype()));
+  }
+  return gradients;
+}
+
+}  // namespace swage

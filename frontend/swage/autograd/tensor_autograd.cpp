@@ -1,0 +1,64 @@
+// The differentiation members of Tensor.
+#include <swage/autograd/backward.hpp>
+#include <swage/autograd/grad_mode.hpp>
+#include <swage/autograd/node.hpp>
+#include <swage/detail/call.hpp>
+#include <swage/tensor.hpp>
+
+namespace swage {
+
+using autograd::meta_of;
+
+bool Tensor::is_leaf() const {
+  if (!defined()) return true;
+  const autograd::GradMeta* meta = meta_of(value());
+  return !meta || !meta->node;
+}
+
+Tensor Tensor::requires_grad_(bool requires_grad) const {
+  const CallSite site = SiteScope::or_else(caller());
+  detail::require_defined(site, "requires_grad_", *this, "the tensor");
+  if (requires_grad && !is_float(dtype()))
+    raise<DTypeError>(site, "[requires_grad_] only f32 and f64 can be differentiated, not {}", name_of(dtype()));
+  if (!requires_grad && !is_leaf())
+    raise<AutogradError>(site, "[requires_grad_] a computed tensor always requires its gradient; use detach()");
+  if (requires_grad) {
+    value_->flags |= Value::kRequiresGrad;
+    autograd::ensure_meta(*value_);
+  } else {
+    value_->flags &= ~static_cast<std::uint32_t>(Value::kRequiresGrad);
+  }
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  if (!defined() || !value_->autograd) return {};
+  return Tensor(meta_of(value())->grad);
+}
+
+void Tensor::set_grad(const Tensor& grad) const {
+  const CallSite site = SiteScope::or_else(caller());
+  detail::require_defined(site, "set_grad", *this, "the tensor");
+  if (grad.defined() && (!(grad.sizes() == sizes()) || grad.dtype() != dtype()))
+    raise<ShapeError>(site, "[set_grad] the gradient must be {} of shape {}, not {} of shape {}", name_of(dtype()),
+                      to_string(sizes()), name_of(grad.dtype()), to_string(grad.sizes()));
+  if (!grad.defined() && !value_->autograd) return;
+  autograd::ensure_meta(*value_).grad = grad.ref();
+}
+
+Tensor Tensor::detach() const {
+  const CallSite site = caller();
+  detail::require_defined(site, "detach", *this);
+  NoGradGuard no_grad;
+  return detail::call(site, Op::alias, {*this});
+}
+
+void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
+  const SiteScope scope(caller());
+  if (gradient.defined())
+    swage::backward({*this}, {gradient}, retain_graph);
+  else
+    swage::backward({*this}, {}, retain_graph);
+}
+
+}  // namespace swage

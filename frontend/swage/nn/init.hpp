@@ -1,0 +1,17 @@
+// Initial values of parameters, written in place from this thread's generator.
+#pragma once
+
+#include <swage/tensor.hpp>
+
+namespace swage::nn::init {
+
+// Inputs that one output of a weight reads: extents behind the first, multiplied.
+std::int64_t fan_in(const Tensor& weight);
+
+// Uniform within ±gain·√(3/fan_in), gain = √(2/(1 + a²)) for a leaky ReLU of slope a (He et al., "Delving deep into rectifiers", ICCV
+// 2015). Layers use a = √5, which is ±1/√fan_in.
+void kaiming_uniform_(const Tensor& weight, double a);
+// Uniform within ±bound.
+void uniform_(const Tensor& tensor, double bound);
+
+}  // namespace swage::nn::init

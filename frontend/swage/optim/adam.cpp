@@ -1,0 +1,31 @@
+#include <swage/optim/adam.hpp>
+
+#include <cmath>
+
+#include <swage/creation.hpp>
+#include <swage/pointwise.hpp>
+
+namespace swage::optim {
+
+Adam::Adam(std::vector<Tensor> parameters, AdamOptions options)
+    : Optimizer(std::move(parameters), options.lr, {"mean", "variance"}), options_(options) {}
+
+void Adam::begin_step() {
+  const auto t = static_cast<double>(steps());
+  step_size_ = lr() / (1 - std::pow(options_.beta1, t));
+  root_scale_ = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
+}
+
+void Adam::update(const Tensor& parameter, const Tensor& gradient, std::size_t i) {
+  const Tensor g = options_.weight_decay != 0 ? gradient + parameter * options_.weight_decay : gradient;
+  Tensor &mean = slot(i, 0), &variance = slot(i, 1);
+  if (!mean.defined()) {
+    mean = zeros_like(parameter);
+    variance = zeros_like(parameter);
+  }
+  mean.mul_(options_.beta1).add_(g * (1 - options_.beta1));
+  variance.mul_(options_.beta2).add_(square(g) * (1 - options_.beta2));
+  parameter.sub_(mean * step_size_ / (sqrt(variance) * root_scale_ + options_.eps));
+}
+
+}  // namespace swage::optim

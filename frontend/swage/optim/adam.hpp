@@ -1,0 +1,29 @@
+#pragma once
+
+#include <swage/optim/optimizer.hpp>
+
+namespace swage::optim {
+
+struct AdamOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;  // added to the gradient, times the parameter
+};
+
+// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, with bias correction:
+// p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + eps).
+class Adam : public Optimizer {
+ public:
+  explicit Adam(std::vector<Tensor> parameters, AdamOptions options = {});
+
+ protected:
+  void begin_step() override;
+  void update(const Tensor& parameter, const Tensor& gradient, std::size_t i) override;
+
+ private:
+  AdamOptions options_;
+  double step_size_ = 0, root_scale_ = 0;  // of the running step
+};
+
+}  // namespace swage::optim

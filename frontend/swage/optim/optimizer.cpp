@@ -1,0 +1,76 @@
+#include <swage/optim/optimizer.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <runtime/core/error.hpp>
+#include <swage/autograd/grad_mode.hpp>
+#include <swage/detail/call.hpp>
+
+namespace swage::optim {
+
+Optimizer::Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std::string> slots)
+    : parameters_(std::move(parameters)), names_(std::move(slots)), slots_(parameters_.size() * names_.size()), lr_(lr) {
+  for (const Tensor& parameter : parameters_)
+    if (!parameter.defined() || !parameter.requires_grad() || !parameter.is_leaf())
+      raise<ValueError>(SiteScope::or_else({}), "[optimizer] parameters must be leaves that require a gradient");
+}
+
+void Optimizer::step(Gradients gradients) {
+  const SiteScope scope(caller());
+  ++steps_;
+  {
+    NoGradGuard no_grad;
+    begin_step();
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const Tensor gradient = parameters_[i].grad();
+      if (gradient.defined()) update(parameters_[i], gradient, i);
+    }
+  }
+  if (gradients == Gradients::consume) zero_grad();
+  detail::stream().cut(CutReason::step_end, SiteScope::or_else({}));
+}
+
+void Optimizer::zero_grad() const {
+  for (const Tensor& parameter : parameters_) parameter.set_grad({});
+}
+
+OptimizerState Optimizer::state() const {
+  OptimizerState state;
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    for (std::size_t k = 0; k < names_.size(); ++k)
+      if (const Tensor& tensor = slots_[i * names_.size() + k]; tensor.defined())
+        state.tensors.emplace_back(fmt::format("{}.{}", i, names_[k]), tensor);
+  state.numbers = {{"step", static_cast<double>(steps_)}, {"lr", lr_}};
+  return state;
+}
+
+void Optimizer::load_state(const OptimizerState& state) {
+  const SiteScope scope(caller());
+  const CallSite site = SiteScope::or_else({});
+  const std::unordered_map<std::string, Tensor> tensors(state.tensors.begin(), state.tensors.end());
+  const std::unordered_map<std::string, double> numbers(state.numbers.begin(), state.numbers.end());
+  for (const char* name : {"step", "lr"})
+    if (!numbers.contains(name)) raise<ValueError>(site, "[load_state] the number '{}' is missing", name);
+  std::vector<Tensor> slots(slots_.size());
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    for (std::size_t k = 0; k < names_.size(); ++k) {
+      const std::string name = fmt::format("{}.{}", i, names_[k]);
+      const auto entry = tensors.find(name);
+      if (entry == tensors.end()) continue;
+      ++found;
+      const Tensor &tensor = entry->second, &parameter = parameters_[i];
+      if (!(tensor.sizes() == parameter.sizes()) || tensor.dtype() != parameter.dtype())
+        raise<ShapeError>(site, "[load_state] '{}' must have the parameter's shape {}, not {}", name,
+                          to_string(parameter.sizes()), to_string(tensor.sizes()));
+      NoGradGuard no_grad;
+      slots[i * names_.size() + k] = tensor.clone();
+    }
+  if (found != tensors.size()) raise<ValueError>(site, "[load_state] the state is of another kind of optimizer or model");
+  slots_ = std::move(slots);
+  steps_ = static_cast<std::int64_t>(numbers.at("step"));
+  lr_ = numbers.at("lr");
+}
+
+}  // namespace swage::optim

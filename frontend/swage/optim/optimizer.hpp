@@ -1,0 +1,61 @@
+// What optimisers share. `step()` updates the parameters in place from their gradients, consumes the gradients (grad() is undefined
+// afterwards) and ends the step of the engine. Learning rates and everything else that changes from step to step are inputs of the trace:
+// changing them costs nothing.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <swage/tensor.hpp>
+
+namespace swage::optim {
+
+enum class Gradients { consume, keep };
+inline constexpr Gradients keep_gradients = Gradients::keep;
+
+// Everything that a run needs to go on where it stopped: named tensors (the optimiser's own, not copies) and named numbers.
+struct OptimizerState {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  std::vector<std::pair<std::string, double>> numbers;
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // Parameters without a gradient are left alone.
+  void step(Gradients gradients = Gradients::consume);
+  void zero_grad() const;
+
+  double lr() const { return lr_; }
+  void set_lr(double lr) { lr_ = lr; }
+  std::int64_t steps() const { return steps_; }
+  const std::vector<Tensor>& parameters() const { return parameters_; }
+
+  // Tensors are named "0.momentum" and so on by the parameter's position; numbers hold "step" and "lr".
+  OptimizerState state() const;
+  // Copies the values of `state()` of an optimiser over parameters of the same shapes. ValueError names what is missing.
+  void load_state(const OptimizerState& state);
+
+ protected:
+  // Parameters are leaves that require a gradient, else ValueError.
+  Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std::string> slots);
+
+  virtual void begin_step() {}
+  // Updates parameter i; called under no_grad.
+  virtual void update(const Tensor& parameter, const Tensor& gradient, std::size_t i) = 0;
+  // The optimiser's own tensor beside parameter i; undefined until it is first set.
+  Tensor& slot(std::size_t i, std::size_t k) { return slots_[i * names_.size() + k]; }
+
+ private:
+  std::vector<Tensor> parameters_;
+  std::vector<std::string> names_;
+  std::vector<Tensor> slots_;
+  double lr_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace swage::optim
