@@ -17,8 +17,8 @@
 //   V::splat_bits(int64)           an integer constant of type V::Bits
 //   V::bit_set(bits, constant)     mask: whether (bits & constant) is not zero
 //
-// Accuracy of what is built here, in units in the last place, on normal results: exp, log, tanh, sigmoid within 2 in f32 and
-// 3 in f64; sin and cos within 2 for arguments up to 10⁴ (f32) and 10⁶ (f64). Subnormal results of exp are correct to one
+// Accuracy of what is built here, in units in the last place, on normal results: exp, log within 2 in f32 and 3 in f64; tanh,
+// sigmoid within 3; sin and cos within 2 for arguments up to 10⁴ (f32) and 10⁶ (f64). Subnormal results of exp are correct to one
 // rounding more. Methods: Cody and Waite's argument reduction (Software Manual for the Elementary Functions, 1980) and
 // Taylor polynomials by Horner's rule.
 #pragma once
@@ -187,16 +187,14 @@ V sigmoid(V x) {
 template <class V>
 V sine(V x, int shift) {
   const auto n = round_to_integer(x * splat<V>(2.0 / std::numbers::pi));
-  V r;
-  if constexpr (is_f32<V>) {
-    r = fma(n.value, splat<V>(-1.5703125), x);
-    r = fma(n.value, splat<V>(-4.83751296997070312500e-4), r);
-    r = fma(n.value, splat<V>(-7.54978995489188216e-8), r);
-  } else {
-    r = fma(n.value, splat<V>(-1.57079632673412561417e+00), x);
-    r = fma(n.value, splat<V>(-6.07710050630396597660e-11), r);
-    r = fma(n.value, splat<V>(-2.02226624879595063154e-21), r);
-  }
+  // π/2 in three parts of full precision. The first step is exact: x and n times the first part are multiples of one unit,
+  // and their difference, below 1, has no more digits than the mantissa holds.
+  constexpr double part[3] = {is_f32<V> ? 1.57079637050628662 : 1.5707963267948966,
+                              is_f32<V> ? -4.37113882867379e-08 : 6.123233995736766e-17,
+                              is_f32<V> ? -1.7151245100058819e-15 : -1.4973849048591698e-33};
+  V r = fma(n.value, splat<V>(-part[0]), x);
+  r = fma(n.value, splat<V>(-part[1]), r);
+  r = fma(n.value, splat<V>(-part[2]), r);
   const V z = r * r;
   V s, c;
   if constexpr (is_f32<V>) {

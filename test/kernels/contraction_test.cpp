@@ -1,0 +1,184 @@
+// Products and convolutions against sums in long double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <kernels/cpu/contraction.hpp>
+#include <runtime/core/thread_pool.hpp>
+#include <test/kernels/support.hpp>
+
+namespace swage::test {
+namespace {
+
+// Σ |terms| bounds what rounding may do: n terms, half a unit each, and as much again for the order.
+double tolerance(DType dtype, long double magnitude, std::int64_t terms) {
+  const double unit = dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
+  return static_cast<double>(magnitude) * unit * (2 + std::sqrt(static_cast<double>(terms)) * 2) + 1e-300;
+}
+
+void expect_product(const Array& a, const Array& b) {
+  const Array c = run(Op::matmul, {a, b});
+  const std::int64_t m = a.desc.dims[0], k = a.desc.dims[1], n = b.desc.dims[1];
+  const Array x = a.contiguous(), y = b.contiguous();
+  std::vector<long double> left(static_cast<std::size_t>(m * k)), right(static_cast<std::size_t>(k * n));
+  for (std::int64_t i = 0; i < m * k; ++i) left[static_cast<std::size_t>(i)] = x.get(i);
+  for (std::int64_t i = 0; i < k * n; ++i) right[static_cast<std::size_t>(i)] = y.get(i);
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = 0; j < n; ++j) {
+      long double sum = 0, magnitude = 0;
+      for (std::int64_t p = 0; p < k; ++p) {
+        const long double term = left[static_cast<std::size_t>(i * k + p)] * right[static_cast<std::size_t>(p * n + j)];
+        sum += term;
+        magnitude += std::fabs(term);
+      }
+      ASSERT_NEAR(static_cast<double>(c.get(i * n + j)), static_cast<double>(sum), tolerance(a.desc.dtype, magnitude, k))
+          << to_string(a.desc) << " times " << to_string(b.desc) << " at " << i << ", " << j;
+    }
+  ASSERT_TRUE(same_bits(c, run(Op::matmul, {a, b}))) << "a repeated run";
+}
+
+// A matrix in one of the layouts that a product may meet.
+Array matrix(DType dtype, std::int64_t rows, std::int64_t columns, int layout, std::uint32_t seed) {
+  switch (layout) {
+    case 0: return random(dtype, {rows, columns}, seed);
+    case 1: return random(dtype, {columns, rows}, seed).transposed();
+    case 2: return random(dtype, {rows + 3, columns + 5}, seed).narrowed(0, 1, rows).narrowed(1, 2, columns);
+    case 3: return random(dtype, {rows, columns * 2}, seed).stepped(1, 2);
+    default: return random(dtype, {1, columns}, seed).expanded({rows, columns});
+  }
+}
+
+TEST(Matmul, SmallShapesInAllLayouts) {
+  on_each_isa([](const std::string&) {
+    for (DType dtype : {DType::f32, DType::f64})
+      for (const auto& s : std::vector<std::array<std::int64_t, 3>>{
+               {1, 1, 1}, {20, 10, 1}, {1, 20, 20}, {20, 20, 1}, {3, 5, 7}, {8, 16, 32}, {17, 33, 65}, {9, 300, 10},
+               {1, 300, 70}, {70, 300, 1}, {5, 1, 5}, {2, 40, 100}, {64, 10, 3}, {33, 7, 130}})
+        for (int a = 0; a < 5; ++a)
+          for (int b = 0; b < 5; ++b) expect_product(matrix(dtype, s[0], s[1], a, 1), matrix(dtype, s[1], s[2], b, 2));
+  });
+}
+
+TEST(Matmul, LargeShapes) {
+  on_each_isa([](const std::string&) {
+    for (int threads : {1, 2}) {
+      set_num_threads(threads);
+      for (DType dtype : {DType::f32, DType::f64})
+        for (int layout = 0; layout < 5; ++layout) {
+          expect_product(matrix(dtype, 64, 300, layout, 1), matrix(dtype, 300, 96, (layout + 1) % 5, 2));
+          expect_product(matrix(dtype, 150, 70, layout, 1), matrix(dtype, 70, 110, (layout + 3) % 5, 2));
+        }
+      set_num_threads(1);
+    }
+  });
+}
+
+TEST(Matmul, NothingToAddUp) {
+  for (DType dtype : {DType::f32, DType::f64}) {
+    const Array c = run(Op::matmul, {random(dtype, {3, 0}, 1), random(dtype, {0, 4}, 2)});
+    for (std::int64_t i = 0; i < 12; ++i) EXPECT_EQ(c.get(i), 0);
+    EXPECT_EQ(run(Op::matmul, {random(dtype, {0, 3}, 1), random(dtype, {3, 4}, 2)}).numel(), 0);
+    EXPECT_EQ(run(Op::matmul, {random(dtype, {5, 3}, 1), random(dtype, {3, 0}, 2)}).numel(), 0);
+  }
+}
+
+// Our own products are one chain of fma over k: the layout of the operands and the thread count change nothing.
+TEST(Matmul, OwnProductsAreChainsOfFma) {
+  on_each_isa([](const std::string& isa) {
+    for (int layout = 0; layout < 3; ++layout) {
+      const Array a = matrix(DType::f64, 130, 600, layout, 1), b = matrix(DType::f64, 600, 37, 2 - layout, 2);
+      const Array c = run(Op::matmul, {a, b});
+      for (std::int64_t i : {0, 1, 77, 129})
+        for (std::int64_t j : {0, 15, 16, 36}) {
+          double sum = 0;
+          for (std::int64_t p = 0; p < 600; ++p)
+            sum = std::fma(static_cast<double>(a.get(i * 600 + p)), static_cast<double>(b.get(p * 37 + j)), sum);
+          ASSERT_EQ(c.get(i * 37 + j), sum) << isa << " layout " << layout << " at " << i << ", " << j;
+        }
+      set_num_threads(2);
+      EXPECT_TRUE(same_bits(c, run(Op::matmul, {a, b})));
+      set_num_threads(1);
+    }
+  });
+}
+
+TEST(Decide, DependsOnNothingButTheQuery) {
+  ContractionQuery query;
+  query.m = query.k = query.n = 8;
+  EXPECT_EQ(decide(query).implementation, Implementation::own);
+  query.k = 0;
+  EXPECT_EQ(decide(query).implementation, Implementation::zeros);
+  query.m = query.k = query.n = 128;
+  EXPECT_EQ(decide(query).implementation, Implementation::onednn);
+  EXPECT_EQ(decide(query).parts, 1);
+  query.threads = 2;
+  EXPECT_EQ(decide(query).parts, 2);
+  EXPECT_EQ(decide(query).part, 64);
+  query.dtype = DType::f64;
+  EXPECT_EQ(decide(query).implementation, Implementation::own);
+}
+
+struct Geometry {
+  std::int64_t n, c, h, w, o, kh, kw, sh, sw, ph, pw;
+};
+
+TEST(Convolution, ForwardAndBothGradients) {
+  const std::vector<Geometry> geometries = {
+      {2, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1},   {3, 16, 9, 7, 16, 3, 3, 2, 2, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+      {2, 4, 6, 6, 32, 3, 3, 2, 1, 0, 2},  {2, 32, 8, 8, 17, 1, 1, 1, 1, 0, 0}, {1, 2, 10, 11, 3, 5, 4, 3, 2, 2, 3},
+      {5, 20, 5, 5, 33, 3, 2, 2, 2, 1, 0}, {2, 1, 28, 28, 8, 5, 5, 1, 1, 0, 0}, {2, 3, 3, 3, 4, 3, 3, 5, 5, 3, 3},
+      {0, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1}};
+  for (int threads : {1, 2}) {
+    set_num_threads(threads);
+    for (DType dtype : {DType::f32, DType::f64})
+      for (const Geometry& g : geometries) {
+        SCOPED_TRACE(fmt::format("{} {} {}×{}×{}×{} kernel {}×{}×{}", threads, name_of(dtype), g.n, g.c, g.h, g.w, g.o, g.kh, g.kw));
+        const std::int64_t oh = (g.h + 2 * g.ph - g.kh) / g.sh + 1, ow = (g.w + 2 * g.pw - g.kw) / g.sw + 1;
+        const Array input = random(dtype, {g.n, g.c, g.h, g.w}, 1, -1, 1);
+        // Operands that are not dense are made so first.
+        const Array weight = random(dtype, {g.kw, g.kh, g.c, g.o}, 2, -1, 1).permuted({3, 2, 1, 0});
+        const Array grad = random(dtype, {g.n, g.o, oh, ow}, 3, -1, 1);
+        std::vector<long double> output(static_cast<std::size_t>(grad.numel())), output_size = output;
+        std::vector<long double> grad_input(static_cast<std::size_t>(input.numel())), grad_input_size = grad_input;
+        std::vector<long double> grad_weight(static_cast<std::size_t>(weight.numel())), grad_weight_size = grad_weight;
+        const auto term = [](std::vector<long double>& sums, std::vector<long double>& sizes, std::int64_t at, long double x) {
+          sums[static_cast<std::size_t>(at)] += x;
+          sizes[static_cast<std::size_t>(at)] += std::fabs(x);
+        };
+        for (std::int64_t n = 0, out = 0; n < g.n; ++n)
+          for (std::int64_t o = 0; o < g.o; ++o)
+            for (std::int64_t y = 0; y < oh; ++y)
+              for (std::int64_t x = 0; x < ow; ++x, ++out)
+                for (std::int64_t c = 0; c < g.c; ++c)
+                  for (std::int64_t i = 0; i < g.kh; ++i)
+                    for (std::int64_t j = 0; j < g.kw; ++j) {
+                      const std::int64_t yy = y * g.sh + i - g.ph, xx = x * g.sw + j - g.pw;
+                      if (yy < 0 || yy >= g.h || xx < 0 || xx >= g.w) continue;
+                      const std::int64_t from = ((n * g.c + c) * g.h + yy) * g.w + xx;
+                      const std::int64_t tap = ((o * g.c + c) * g.kh + i) * g.kw + j;
+                      term(output, output_size, out, input.get(from) * weight.get(tap));
+                      term(grad_input, grad_input_size, from, grad.get(out) * weight.get(tap));
+                      term(grad_weight, grad_weight_size, tap, grad.get(out) * input.get(from));
+                    }
+        Attribute attribute{{g.sh, g.sw, g.ph, g.pw}, 0, DType::f32};
+        const auto expect = [&](const Array& got, const std::vector<long double>& sums, const std::vector<long double>& sizes) {
+          ASSERT_EQ(got.numel(), static_cast<std::int64_t>(sums.size()));
+          for (std::int64_t i = 0; i < got.numel(); ++i)
+            ASSERT_NEAR(static_cast<double>(got.get(i)), static_cast<double>(sums[static_cast<std::size_t>(i)]),
+                        tolerance(dtype, sizes[static_cast<std::size_t>(i)], 100))
+                << i;
+        };
+        const Array forward = run(Op::conv2d, {input, weight}, attribute);
+        expect(forward, output, output_size);
+        EXPECT_TRUE(same_bits(forward, run(Op::conv2d, {input, weight}, attribute)));
+        attribute.ints.insert(attribute.ints.end(), {g.n, g.c, g.h, g.w});
+        expect(run(Op::conv2d_grad_input, {grad, weight}, attribute), grad_input, grad_input_size);
+        attribute.ints = {g.sh, g.sw, g.ph, g.pw, g.o, g.c, g.kh, g.kw};
+        expect(run(Op::conv2d_grad_weight, {grad, input}, attribute), grad_weight, grad_weight_size);
+      }
+    set_num_threads(1);
+  }
+}
+
+}  // namespace
+}  // namespace swage::test
