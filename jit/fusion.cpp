@@ -136,6 +136,7 @@ class Grouper {
       touches = &joining.rearranged;
     }
     if (!touches_of(i, joining.space, joining.touches)) return refuse("it runs over other extents");
+    if (overlaps_itself(joining.touches)) return refuse("it reads what it overwrites through another view");
 
     Touch& result = joining.touches.back();
     std::vector<const Access*> distinct;

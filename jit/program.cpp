@@ -149,7 +149,10 @@ class Builder {
       if (!value.written || !grouping_.stored(trace_, escapes_, value.access.storage, g_)) continue;
       const int target = pointer(value);
       program_.pointers[static_cast<std::size_t>(target)].written = true;
-      program_.stores.push_back({target, value.node, program_.nodes[static_cast<std::size_t>(value.node)].pass});
+      const Node& node = program_.nodes[static_cast<std::size_t>(value.node)];
+      const bool waits = node.level == Level::row && depends_on_reduction_[static_cast<std::size_t>(value.node)] &&
+                         !constant_in_row(value.access);
+      program_.stores.push_back({target, value.node, node.pass + waits});
       rewritten_.push_back(value.loaded);
     }
     for (const Node& node : program_.nodes) program_.passes = std::max(program_.passes, node.pass + 1);
