@@ -1,0 +1,183 @@
+#include <bench/harness/runner.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+#include <bench/harness/checkpoint.hpp>
+#include <bench/harness/digest.hpp>
+#include <bench/harness/warm_up.hpp>
+#include <runtime/core/allocator.hpp>
+#include <runtime/core/error.hpp>
+#include <runtime/core/thread_pool.hpp>
+#include <runtime/engine/stream.hpp>
+
+namespace swage::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kSettlingSteps = 50;  // compiled_op_share counts what comes after
+
+double loss_of(const Tensor& loss) { return loss.item(); }
+
+class Run {
+ public:
+  Run(const RunSettings& settings, const StepObserver& observer)
+      : settings_(settings), observer_(observer), info_(*find_workload(settings.workload)) {
+    report_.workload = info_.name;
+    report_.tier = kRunTierNames[static_cast<std::size_t>(settings.tier)];
+    report_.threads = settings.threads;
+    report_.seed = settings.options.seed;
+    report_.steps = settings.steps > 0 ? settings.steps : info_.default_steps;
+    report_.unit = info_.unit;
+  }
+
+  Report run() {
+    manual_seed(settings_.options.seed);
+    set_num_threads(settings_.threads);
+    prepare_engine();
+    if (settings_.tier == RunTier::warm) warm_up();
+    measure();
+    return std::move(report_);
+  }
+
+ private:
+  void prepare_engine() {
+    EngineOptions options = engine_options();
+    options.tier = settings_.tier == RunTier::eager    ? Tier::eager
+                   : settings_.tier == RunTier::traced ? Tier::traced
+                                                       : Tier::compiled;
+    set_engine_options(options);
+    forget_traces();
+    begun_ = engine_stats();
+  }
+
+  // A fresh instance, whose construction draws what the seed says.
+  std::unique_ptr<Workload> construct() {
+    manual_seed(settings_.options.seed);
+    auto workload = info_.make(settings_.options);
+    swage::step();
+    digest_ = Digest();
+    done_before_ = 0;
+    if (!settings_.load.empty()) {
+      const RunProgress progress = load_run(settings_.load, info_.name, *workload);
+      digest_ = Digest(progress.digest);
+      done_before_ = progress.steps;
+      swage::step();
+    }
+    return workload;
+  }
+
+  // One step, timed; the digest takes in what it leaves. The outputs live until the next call.
+  double step(Workload& workload) {
+    outputs_ = {};
+    const auto start = Clock::now();
+    outputs_ = workload.step();
+    const double microseconds = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    digest_.add(outputs_.loss);
+    for (const Tensor& output : outputs_.outputs) digest_.add(output);
+    ++process_steps_;
+    stats_ = engine_stats();
+    if (!report_.first_compiled_step && stats_.compiled_ops > begun_.compiled_ops) report_.first_compiled_step = process_steps_;
+    return microseconds;
+  }
+
+  void observe(Workload& workload, std::int64_t step, double microseconds, bool warming_up) {
+    if (observer_) observer_({step, warming_up ? 0 : report_.steps, warming_up, microseconds, outputs_, workload, stats_});
+  }
+
+  void warm_up() {
+    WarmUp warm_up(settings_.warm_up_seconds);
+    auto workload = construct();
+    do {
+      const double microseconds = step(*workload);
+      observe(*workload, process_steps_, microseconds, true);
+    } while (!warm_up.done(stats_, compiler_idle()));
+    outputs_ = {};
+    workload.reset();
+    wait_for_compiler();
+  }
+
+  void measure() {
+    auto workload = construct();
+    reset_peak_memory();
+    const EngineStats before = engine_stats();
+    EngineStats settled = before;
+    const std::int64_t settling = std::min(kSettlingSteps, report_.steps / 2);
+    std::vector<double> times;
+    times.reserve(static_cast<std::size_t>(report_.steps));
+    for (std::int64_t i = 1; i <= report_.steps; ++i) {
+      times.push_back(step(*workload));
+      if (outputs_.loss.defined()) {
+        if (i == 1) report_.loss_first = loss_of(outputs_.loss);
+        if (i == report_.steps) report_.loss_last = loss_of(outputs_.loss);
+      }
+      if (i == settling) settled = stats_;
+      observe(*workload, i, times.back(), false);
+    }
+    report_.peak_bytes = memory_stats().peak_bytes;
+    report_.set_step_times(std::move(times), workload->units_per_step());
+    count(before, settled);
+    if (!settings_.save.empty())
+      save_run(settings_.save, info_.name, *workload, {done_before_ + report_.steps, digest_.value()});
+    finish_digest(*workload);
+    outputs_ = {};
+    report_.figures = workload->figures();
+  }
+
+  void count(const EngineStats& before, const EngineStats& settled) {
+    const auto share = [](std::uint64_t part, std::uint64_t all) {
+      return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
+    };
+    report_.ops_per_step = share(stats_.ops - before.ops, static_cast<std::uint64_t>(report_.steps));
+    report_.compiled_op_share = share(stats_.compiled_ops - settled.compiled_ops, stats_.ops - settled.ops);
+    report_.hits = stats_.hits - before.hits;
+    report_.misses = stats_.misses - before.misses;
+    report_.side_exits = stats_.side_exits - before.side_exits;
+    report_.traces = stats_.traces - begun_.traces;
+    report_.compiles = stats_.compiles - begun_.compiles;
+    if (report_.compiles == 0) return;
+    report_.compile_ms_p50 = stats_.compile_ms_p50;
+    report_.compile_ms_max = stats_.compile_ms_max;
+    report_.compile_ms_total = stats_.compile_ms_total - begun_.compile_ms_total;
+  }
+
+  void finish_digest(Workload& workload) {
+    const WorkloadState state = workload.state();
+    for (const auto& [name, tensor] : state.tensors) {
+      digest_.add(name);
+      digest_.add(tensor);
+    }
+    for (const auto& [name, word] : state.words) {
+      digest_.add(name);
+      digest_.add(word);
+    }
+    digest_.add(Stream::current().random_state().offset);
+    report_.digest = digest_.text();
+  }
+
+  const RunSettings& settings_;
+  const StepObserver& observer_;
+  const WorkloadInfo& info_;
+  Report report_;
+  Digest digest_;
+  StepOutputs outputs_;
+  EngineStats begun_, stats_;
+  std::int64_t process_steps_ = 0;  // warm-up included
+  std::int64_t done_before_ = 0;    // in the process that saved what was loaded
+};
+
+}  // namespace
+
+std::optional<RunTier> run_tier_by_name(std::string_view name) {
+  const auto* found = std::find(kRunTierNames.begin(), kRunTierNames.end(), name);
+  if (found == kRunTierNames.end()) return {};
+  return static_cast<RunTier>(found - kRunTierNames.begin());
+}
+
+Report run_workload(const RunSettings& settings, const StepObserver& observer) {
+  if (!find_workload(settings.workload)) raise<ValueError>({}, "there is no workload '{}'", settings.workload);
+  return Run(settings, observer).run();
+}
+
+}  // namespace swage::bench

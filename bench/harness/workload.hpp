@@ -1,0 +1,70 @@
+// A workload: a small program that is run step by step and measured. Each is one readable file in bench/workloads, which doubles as
+// an example of the API.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <swage/swage.hpp>
+
+namespace swage::bench {
+
+// What the command line may choose. A workload reads what concerns it.
+struct WorkloadOptions {
+  std::uint64_t seed = 1;
+  std::string optimizer = "sgd";  // sgd or adam
+  std::string image = "32x32x3";  // height x width x channels
+  int log2 = 16;                  // 2^log2 elements
+  std::filesystem::path data = default_data_folder();
+
+  static std::filesystem::path default_data_folder();
+};
+
+// What a step leaves for the world to see: hashed after every step, in this order.
+struct StepOutputs {
+  Tensor loss;                  // undefined where there is none
+  std::vector<Tensor> outputs;  // final outputs, and gradients that no optimiser consumes
+};
+
+// All that later steps depend on, but for the random generator: parameters, buffers, the optimiser's state, the place in the data.
+struct WorkloadState {
+  std::vector<std::pair<std::string, Tensor>> tensors;       // the workload's own, not copies
+  std::vector<std::pair<std::string, std::uint64_t>> words;  // exact numbers; floating ones by their bits
+};
+
+// Constructing one draws everything from the generator, which the harness has seeded.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+
+  // One step. Ends by settling what it returns: with `optimizer.step()` or `swage::step()`.
+  virtual StepOutputs step() = 0;
+  virtual std::int64_t units_per_step() const = 0;
+
+  virtual WorkloadState state() { return {}; }
+  // Takes over what `state()` gave in another process. Raises a swage::Error where it is not of this workload.
+  virtual void load_state(const WorkloadState&) {}
+
+  // Further figures of a finished run, such as the accuracy on held-out data.
+  virtual std::map<std::string, double> figures() { return {}; }
+};
+
+struct WorkloadInfo {
+  std::string_view name;
+  std::string_view summary;  // one line
+  std::string_view unit;     // what `units_per_step` counts
+  std::int64_t default_steps;
+  std::unique_ptr<Workload> (*make)(const WorkloadOptions& options);
+};
+
+std::span<const WorkloadInfo> workloads();
+const WorkloadInfo* find_workload(std::string_view name);  // null where there is none
+
+}  // namespace swage::bench

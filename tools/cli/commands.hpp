@@ -1,0 +1,15 @@
+// The commands, each in a folder or file of its own. Every function adds one to the command line; what it does runs once the whole line
+// is understood.
+#pragma once
+
+#include <CLI/App.hpp>
+
+namespace swage::tool {
+
+void add_run(CLI::App& app);
+void add_trace(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_doctor(CLI::App& app);
+void add_demo(CLI::App& app);
+
+}  // namespace swage::tool

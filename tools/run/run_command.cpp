@@ -1,0 +1,100 @@
+// `swage run`: one workload in one tier, and its report.
+#include <chrono>
+#include <memory>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <bench/harness/runner.hpp>
+#include <tools/cli/commands.hpp>
+#include <tools/cli/suggest.hpp>
+#include <tools/cli/usage.hpp>
+
+namespace swage::tool {
+namespace {
+
+struct RunArguments {
+  bench::RunSettings settings;
+  std::string tier = "warm";
+  std::string data;
+  bool list = false, json = false;
+};
+
+std::vector<std::string> workload_names() {
+  std::vector<std::string> names;
+  for (const auto& info : bench::workloads()) names.emplace_back(info.name);
+  return names;
+}
+
+void list_workloads() {
+  for (const auto& info : bench::workloads()) fmt::print("{:<10} {} ({} steps)\n", info.name, info.summary, info.default_steps);
+}
+
+// A line on stderr every two seconds.
+class Progress {
+ public:
+  void operator()(const bench::StepInfo& info) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    if (next_ != Clock::time_point{}) {
+      if (info.warming_up)
+        fmt::print(stderr, "warming up: step {}, {} plans\n", info.step, info.stats.compiles);
+      else
+        fmt::print(stderr, "step {} of {}{}\n", info.step, info.steps,
+                   info.outputs.loss.defined() ? fmt::format(", loss {:.4f}", info.outputs.loss.item()) : "");
+    }
+    next_ = now + std::chrono::seconds(2);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point next_{};
+};
+
+void run(RunArguments& arguments) {
+  if (arguments.list) return list_workloads();
+  bench::RunSettings& settings = arguments.settings;
+  if (settings.workload.empty()) usage_error("which workload? `swage run --list` names them");
+  if (!bench::find_workload(settings.workload))
+    usage_error("there is no workload '{}'{}", settings.workload, suggestion(settings.workload, workload_names()));
+  const auto tier = bench::run_tier_by_name(arguments.tier);
+  if (!tier)
+    usage_error("there is no tier '{}'{}", arguments.tier,
+                suggestion(arguments.tier, {bench::kRunTierNames.begin(), bench::kRunTierNames.end()}));
+  settings.tier = *tier;
+  const std::vector<std::string> optimizers = {"sgd", "adam"};
+  if (settings.options.optimizer != "sgd" && settings.options.optimizer != "adam")
+    usage_error("there is no optimizer '{}'{}", settings.options.optimizer, suggestion(settings.options.optimizer, optimizers));
+  if (!arguments.data.empty()) settings.options.data = arguments.data;
+  const bench::Report report = bench::run_workload(settings, Progress());
+  if (arguments.json)
+    fmt::print("{}\n", bench::to_json(report).dump());
+  else
+    fmt::print("{}", bench::to_text(report));
+}
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto arguments = std::make_shared<RunArguments>();
+  bench::RunSettings& settings = arguments->settings;
+  CLI::App* command = app.add_subcommand("run", "run a workload and report its figures");
+  command->add_option("workload", settings.workload, "its name; --list shows them");
+  command->add_flag("--list", arguments->list, "name the workloads");
+  command->add_option("--tier", arguments->tier, "eager, traced, cold or warm (default)");
+  command->add_option("--steps", settings.steps, "how many; each workload has a default")->check(CLI::PositiveNumber);
+  command->add_option("--seed", settings.options.seed, "of everything that is drawn (default 1)");
+  command->add_option("--threads", settings.threads, "threads in one op (default 1)")->check(CLI::Range(1, 64));
+  command->add_option("--data", arguments->data, "folder of data files");
+  command->add_option("--optimizer", settings.options.optimizer, "mlp: sgd (default) or adam");
+  command->add_option("--image", settings.options.image, "convnet: 32x32x3 (default) or 8x8x1");
+  command->add_option("--log2", settings.options.log2, "pointwise: 2^LOG2 elements (default 16)");
+  command->add_option("--save", settings.save, "write the state of the run to FILE at its end");
+  command->add_option("--load", settings.load, "go on from such a file");
+  command->add_flag("--json", arguments->json, "the report as one line of JSON, the last on stdout");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace swage::tool
