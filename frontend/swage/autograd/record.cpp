@@ -74,25 +74,28 @@ void finish_in_place(NodeRef node, Value& result) {
 }
 
 void check_in_place(const OpCall& call) {
-  if (!GradMode::enabled()) return;
+  if (!GradMode::enabled() || !info(call.op).differentiable) return;
   const Value* target = call.operands[0].value;
-  const bool target_requires = (target->flags | target->owner()->flags) & Value::kRequiresGrad;
+  const auto requires_grad = [](const Value* value) { return value && (value->flags & Value::kRequiresGrad); };
+  const std::string_view name = call.op == Op::assign ? "copy" : name_of(call.op);
   if (target->base) {
-    bool any = target_requires;
-    for (int k = 1; k < call.n_operands; ++k)
-      if (const Value* value = call.operands[k].value) any |= (value->flags & Value::kRequiresGrad) != 0;
-    if (any && info(call.op).differentiable)
+    bool refused = requires_grad(target);
+    for (int k = 1; k < call.n_operands; ++k) refused |= requires_grad(call.operands[k].value);
+    // A detached view may be written, unless the base has since taken in-place results onto the tape.
+    const GradMeta* base = meta_of(target->base);
+    refused |= base && base->writes > 0;
+    if (refused)
       raise<AutogradError>(call.site,
                            "[{}_] a write through a view cannot be differentiated; build the result with cat, where or "
                            "scatter_add, or write under no_grad or to a detached tensor",
-                           name_of(call.op));
+                           name);
     return;
   }
-  if (target_requires && !(meta_of(target) && meta_of(target)->node))
+  if (requires_grad(target) && !(meta_of(target) && meta_of(target)->node))
     raise<AutogradError>(call.site,
                          "[{}_] a leaf that requires a gradient cannot be changed in place; do it under no_grad, or on a "
                          "computed tensor",
-                         name_of(call.op));
+                         name);
 }
 
 }  // namespace swage::autograd

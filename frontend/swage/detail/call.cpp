@@ -53,11 +53,17 @@ OpCall make_call(CallSite site, Op op, std::initializer_list<Operand> operands, 
   return call;
 }
 
+// Only notes two functions, so it may run at any time; before main where static initialisation allows, at first use else.
+bool wire() {
+  wire_engine(&cpu_kernel_table, &make_cpu_compiler);
+  return true;
+}
+[[maybe_unused]] const bool wired_before_main = wire();
+
 }  // namespace
 
 Stream& stream() {
-  static const bool wired = (wire_engine(&cpu_kernel_table, &make_cpu_compiler), true);
-  static_cast<void>(wired);
+  [[maybe_unused]] static const bool wired = wire();
   return Stream::current();
 }
 
