@@ -66,6 +66,33 @@ void own_product(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype)
   simd().gemm[static_cast<int>(dtype)](run);
 }
 
+// A row times a matrix whose columns are dense, or the transpose of that.
+void own_dots(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype) {
+  const bool row = c.rows == 1;
+  const Matrix &vector = row ? a : b, &matrix = row ? b : a;
+  const std::int64_t k = a.columns, step = row ? a.column_stride : b.row_stride;
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  GemmRun run;
+  run.m = 1;
+  run.n = row ? c.columns : c.rows;
+  run.k = k;
+  run.b = matrix.data;
+  run.b_row = 1;
+  run.b_col = row ? matrix.column_stride : matrix.row_stride;
+  run.c = c.data;
+  run.a_col = 1;
+  run.a = vector.data;
+  std::optional<Scratch> copy;
+  if (step != 1 && k > 1) {
+    copy.emplace(static_cast<std::size_t>(k * size));
+    for (std::int64_t p = 0; p < k; ++p)
+      std::memcpy(copy->as<char>() + p * size, static_cast<const char*>(vector.data) + p * step * size,
+                  static_cast<std::size_t>(size));
+    run.a = copy->as<void>();
+  }
+  simd().dots[static_cast<int>(dtype)](run);
+}
+
 }  // namespace
 
 ContractionDecision decide(const ContractionQuery& query) {
@@ -75,6 +102,9 @@ ContractionDecision decide(const ContractionQuery& query) {
     const std::int64_t work = query.m * query.k * query.n;
     if (work == 0)
       decision.implementation = Implementation::zeros;
+    else if ((query.m == 1 && query.n > 1 && query.b == MatrixLayout::transposed) ||
+             (query.n == 1 && query.m > 1 && query.a == MatrixLayout::plain))
+      decision.implementation = Implementation::dots;
     else
       decision.implementation = f32 && work > kSmallProduct ? Implementation::onednn : Implementation::own;
     decision.part = query.m;
@@ -113,10 +143,11 @@ void run_matmul(const KernelArgs& args) {
     if (c.rows * c.columns > 0) std::memset(c.data, 0, static_cast<std::size_t>(c.rows * c.columns * size));
     return;
   }
-  if (decision.implementation == Implementation::own) {
-    if (decision.parts == 1) return own_product(a, b, c, dtype);
+  if (decision.implementation == Implementation::own || decision.implementation == Implementation::dots) {
+    const auto product = decision.implementation == Implementation::own ? own_product : own_dots;
+    if (decision.parts == 1) return product(a, b, c, dtype);
     for_parts(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end) {
-      own_product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size), dtype);
+      product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size), dtype);
     });
     return;
   }

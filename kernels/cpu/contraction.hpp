@@ -12,6 +12,7 @@ namespace swage {
 enum class Implementation : std::uint8_t {
   zeros,   // nothing to add up
   own,     // kernels/cpu/simd/gemm.cpp: chains of fma over ascending k
+  dots,    // one row or column as result, the matrix dense along k: 16 chains an element, read at full bandwidth
   onednn,  // oneDNN with primitives held by each thread; matmul on strided descriptors, convolution on blocked layouts
 };
 

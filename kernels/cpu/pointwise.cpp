@@ -213,6 +213,34 @@ DType scalar_dtype(const KernelArgs& args, const OpInfo& row, int k) {
   }
 }
 
+// The common case, kept short: everything dense and of one descriptor, but for scalars. Descriptors are interned, so equal ones
+// are one object. False where it does not apply, with nothing done.
+bool run_alike(const KernelArgs& args, const OpInfo& row, std::int64_t n) {
+  const ViewDesc* const result = args.result.desc;
+  const std::int64_t size = static_cast<std::int64_t>(size_of(result->dtype));
+  if (row.dtypes == DTypeRule::compare || row.dtypes == DTypeRule::select || row.dtypes == DTypeRule::cast) return false;
+  alignas(8) char scalars[3][8];
+  PointwiseRun run;
+  run.out = static_cast<char*>(args.result.data);
+  run.n = n;
+  for (int k = 0; k < row.arity; ++k) {
+    if (args.key->operands[k].is_scalar()) {
+      scalar_bytes(args, k, result->dtype, scalars[k]);
+      run.in[k] = scalars[k];
+      run.fixed[k] = true;
+      continue;
+    }
+    run.in[k] = static_cast<const char*>(args.operands[k].data);
+    if (args.operands[k].desc != result) return false;
+    if (args.key->in_place() && run.in[k] != run.out && run.in[k] < run.out + n * size && run.out < run.in[k] + n * size)
+      return false;
+  }
+  if (!dense(*result)) return false;
+  const std::int64_t sizes[kViews] = {size, size, size, size};
+  run_flat(run, simd().pointwise[static_cast<int>(row.op)][static_cast<int>(result->dtype)], row.arity, sizes);
+  return true;
+}
+
 }  // namespace
 
 void run_pointwise(const KernelArgs& args) {
@@ -220,7 +248,7 @@ void run_pointwise(const KernelArgs& args) {
   const ViewDesc& result = *args.result.desc;
   const int operands = row.arity;
   const std::int64_t n = elements(result);
-  if (n == 0) return;
+  if (n == 0 || run_alike(args, row, n)) return;
 
   alignas(8) char scalars[3][8];
   std::int64_t size[kViews] = {static_cast<std::int64_t>(size_of(result.dtype))};

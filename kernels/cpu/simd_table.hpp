@@ -65,6 +65,8 @@ struct SimdTable {
   PointwiseLoop cast[kDTypes][kDTypes] = {};       // from, to
   ReduceLoops reduce[kOps][kDTypes] = {};
   void (*gemm[kDTypes])(const GemmRun&) = {};
+  // m = 1, a dense, columns of b dense: each element 16 chains of fma over k mod 16, added by halving.
+  void (*dots[kDTypes])(const GemmRun&) = {};
   void (*random[kOps][kDTypes])(const RandomRun&) = {};
 };
 

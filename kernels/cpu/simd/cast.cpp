@@ -33,6 +33,22 @@ void cast(const PointwiseRun& run) {
   }
 }
 
+// Bool to numbers: a mask selects 1 or 0.
+template <class V>
+void widen(const PointwiseRun& run) {
+  if (run.fixed[0]) return cast<typename V::Element, bool>(run);
+  const V one = V::splat(1), zero = V::splat(0);
+  for (std::int64_t row = 0; row < run.rows; ++row) {
+    char* out = run.out + row * run.out_row;
+    const char* in = run.in[0] + row * run.in_row[0];
+    std::int64_t i = 0;
+    for (; i + V::kLanes <= run.n; i += V::kLanes)
+      select(Bools<V>::load(in + i), one, zero).store(out + i * Numbers<V>::kSize);
+    const int rest = static_cast<int>(run.n - i);
+    if (rest > 0) store_first(select(Bools<V>::load(in + i, rest), one, zero), out + i * Numbers<V>::kSize, rest);
+  }
+}
+
 template <class From>
 void fill_from(PointwiseLoop* to) {
   to[static_cast<int>(DType::boolean)] = cast<bool, From>;
@@ -45,6 +61,9 @@ void fill_from(PointwiseLoop* to) {
 
 void fill_cast(SimdTable& table) {
   fill_from<bool>(table.cast[static_cast<int>(DType::boolean)]);
+  table.cast[static_cast<int>(DType::boolean)][static_cast<int>(DType::i64)] = widen<I64>;
+  table.cast[static_cast<int>(DType::boolean)][static_cast<int>(DType::f32)] = widen<F32>;
+  table.cast[static_cast<int>(DType::boolean)][static_cast<int>(DType::f64)] = widen<F64>;
   fill_from<std::int64_t>(table.cast[static_cast<int>(DType::i64)]);
   fill_from<float>(table.cast[static_cast<int>(DType::f32)]);
   fill_from<double>(table.cast[static_cast<int>(DType::f64)]);
