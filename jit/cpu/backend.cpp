@@ -42,7 +42,7 @@ struct CpuBackend::Impl {
   mlir::OwningOpRef<mlir::ModuleOp> emit(std::span<const Program* const> programs) {
     if (++compiles % kCompilesPerContext == 0) context = make_context();
     mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(context.get()));
-    for (std::size_t k = 0; k < programs.size(); ++k) emit_group(*module, function_name(k), *programs[k]);
+    for (std::size_t k = 0; k < programs.size(); ++k) emit_group(*module, function_name(k), *programs[k], codegen.avx512());
     return module;
   }
 };

@@ -24,8 +24,9 @@ bool moves(const Dims& strides) {
 
 class GroupEmitter {
  public:
-  GroupEmitter(mlir::OpBuilder& builder, mlir::LLVM::LLVMFuncOp function, const Program& program)
+  GroupEmitter(mlir::OpBuilder& builder, mlir::LLVM::LLVMFuncOp function, const Program& program, bool masked_loops)
       : program_(program),
+        masked_loops_(masked_loops),
         builder_(builder),
         location_(function.getLoc()),
         entry_(*function.addEntryBlock(builder)),
@@ -70,6 +71,14 @@ class GroupEmitter {
     const std::int64_t rest = n_ % kLanes, whole = n_ - rest;
     const bool vectors = std::any_of(program_.stores.begin(), program_.stores.end(),
                                      [&](const Store& store) { return moves(pointer_of(store).inner); });
+    if (vectors && rest > 0 && masked_loops_) {
+      loop(begin, end, kLanes, {}, [&](Value i, mlir::ValueRange) {
+        start_chunk(i, mask_at(i));
+        store_chunk(0);
+        return Values();
+      });
+      return;
+    }
     if (vectors && whole > 0) {
       const Value last = rest == 0 ? end : minimum_index(end, integer(whole));
       loop(begin, last, kLanes, {}, [&](Value i, mlir::ValueRange) {
@@ -87,6 +96,9 @@ class GroupEmitter {
     }
     store_row();
   }
+
+  // Lanes of the vector at `i` that lie within the row.
+  Value mask_at(Value i) { return lanes_below(append<mlir::arith::SubIOp>(integer(n_), i)); }
 
   Values one_unit(Value unit) {
     Value row = unit, first_column = integer(0);
@@ -335,7 +347,8 @@ class GroupEmitter {
   void pass_over_row(int pass) {
     if (idle(pass)) return;
     const llvm::SmallVector<int> reduces = reductions(pass);
-    const std::int64_t rest = n_ % kLanes, whole = n_ - rest;
+    const bool masked = masked_loops_ && n_ % kLanes != 0;
+    const std::int64_t rest = masked ? 0 : n_ % kLanes, whole = n_ - rest;
     const std::int64_t blocks = (n_ + kReductionBlock - 1) / kReductionBlock;
     Values sums;
     for (int k : reduces) sums.push_back(neutral(k));
@@ -351,12 +364,12 @@ class GroupEmitter {
 
     if (n_ <= kLanes) {  // one vector: what a pass computed is still there in the next
       position_ = positions(integer(0), program_.inner);
-      mask_ = rest != 0 ? first_lanes(rest) : Value();
+      mask_ = n_ < kLanes ? first_lanes(n_) : Value();
       sums = vector(sums);
     } else if (reduces.empty() || blocks == 1) {
       if (whole > 0)
         sums = loop(integer(0), integer(whole), kLanes, sums, [&](Value i, mlir::ValueRange carried) {
-          start_chunk(i, {});
+          start_chunk(i, masked ? mask_at(i) : Value());
           return vector(carried);
         });
       if (rest > 0) sums = tail(sums);
@@ -365,7 +378,7 @@ class GroupEmitter {
         const Value first = multiply(block, kReductionBlock);
         const Value last = minimum_index(add(first, integer(kReductionBlock)), integer(whole));
         Values in_block = loop(first, last, kLanes, sums, [&](Value i, mlir::ValueRange carried) {
-          start_chunk(i, {});
+          start_chunk(i, masked ? mask_at(i) : Value());
           return vector(carried);
         });
         if (rest > 0) in_block = if_last(block, blocks, in_block, tail);
@@ -466,6 +479,7 @@ class GroupEmitter {
   Value load_level(int k, Value level) { return load_raw(row_type(node(k).dtype), level_slot(k, level), level_alignment(k)); }
 
   const Program& program_;
+  bool masked_loops_;  // one masked loop is cheap to run, and half the code of a loop and a tail
   mlir::OpBuilder& builder_;
   mlir::Location location_;
   mlir::Block& entry_;
@@ -482,13 +496,13 @@ class GroupEmitter {
 
 }  // namespace
 
-void emit_group(mlir::ModuleOp module, llvm::StringRef name, const Program& program) {
+void emit_group(mlir::ModuleOp module, llvm::StringRef name, const Program& program, bool masked_loops) {
   mlir::OpBuilder builder = mlir::OpBuilder::atBlockEnd(module.getBody());
   mlir::MLIRContext* context = builder.getContext();
   const mlir::Type pointer = mlir::LLVM::LLVMPointerType::get(context), i64 = builder.getI64Type();
   const auto type = mlir::LLVM::LLVMFunctionType::get(mlir::LLVM::LLVMVoidType::get(context), {pointer, pointer, i64, i64});
   auto function = mlir::LLVM::LLVMFuncOp::create(builder, builder.getUnknownLoc(), name, type);
-  GroupEmitter(builder, function, program).run();
+  GroupEmitter(builder, function, program, masked_loops).run();
 }
 
 }  // namespace swage::jit
