@@ -120,7 +120,7 @@ TEST(Tape, in_place_on_computed_values) {
         return x.sigmoid_();
       },
       {testing::uneven({3}), testing::uneven({3}, 1)});
-  testing::check_gradients([](Inputs in) { return (in[0] + 0).neg_().exp_().mul_(1.0).add_(in[1]).relu_(); },
+  testing::check_gradients([](Inputs in) { return (in[0] + 0).neg_().add_(in[1]).exp_(); },
                            {testing::uneven({3}), testing::uneven({3}, 1) + 3.0});
   testing::check_gradients([](Inputs in) { return (in[0] * in[1]).div_(in[1]).sub_(0.5).sigmoid_(); },
                            {testing::uneven({3}), testing::uneven({3}, 1) + 3.0});
