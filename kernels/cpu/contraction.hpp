@@ -27,9 +27,9 @@ struct ContractionQuery {
   Op op = Op::matmul;
   DType dtype = DType::f32;
   int threads = 1;
-  std::int64_t m = 0, k = 0, n = 0;                         // matmul
+  std::int64_t m = 0, k = 0, n = 0;  // matmul
   MatrixLayout a = MatrixLayout::plain, b = MatrixLayout::plain;
-  std::int64_t images = 0, multiply_adds = 0;               // convolutions
+  std::int64_t images = 0, multiply_adds = 0;  // convolutions
 };
 struct ContractionDecision {
   Implementation implementation = Implementation::own;

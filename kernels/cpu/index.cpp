@@ -53,8 +53,7 @@ void walk(const ViewDesc& moved, const KernelView& index, const ViewDesc& other,
     if (dim != last && index_step == 0 && step == 1 && other_step == 1)
       row(from + *indices * stride, to, n);
     else
-      for (std::int64_t i = 0; i < n; ++i)
-        pair(from + i * step + indices[i * index_step] * stride, to + i * other_step);
+      for (std::int64_t i = 0; i < n; ++i) pair(from + i * step + indices[i * index_step] * stride, to + i * other_step);
   });
 }
 

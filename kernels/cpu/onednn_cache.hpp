@@ -1,13 +1,13 @@
 // What one thread holds of oneDNN. Included by the sources that call the library only.
 #pragma once
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <list>
 #include <memory>
+
+#include <oneapi/dnnl/dnnl.hpp>
 
 #include <kernels/cpu/layout.hpp>
 

@@ -58,8 +58,7 @@ Convolution make(Op op, const ConvShape& s, const dnnl::engine& engine) {
   const memory::dims output{s.images, s.out_channels, s.out_height, s.out_width};
   const memory::dims strides{s.stride_height, s.stride_width};
   const memory::dims padding{s.pad_height, s.pad_width};
-  const memory::desc any_input(input, f32, Tag::any), any_weight(weight, f32, Tag::any),
-      any_output(output, f32, Tag::any);
+  const memory::desc any_input(input, f32, Tag::any), any_weight(weight, f32, Tag::any), any_output(output, f32, Tag::any);
   const memory::desc plain_input(input, f32, Tag::nchw), plain_weight(weight, f32, Tag::oihw),
       plain_output(output, f32, Tag::nchw);
   dnnl::primitive_attr attr;
@@ -67,8 +66,8 @@ Convolution make(Op op, const ConvShape& s, const dnnl::engine& engine) {
   const auto algorithm = dnnl::algorithm::convolution_direct;
 
   const dnnl::convolution_forward::primitive_desc forward(
-      dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, any_input, any_weight, any_output,
-                                      strides, padding, padding),
+      dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, any_input, any_weight, any_output, strides,
+                                      padding, padding),
       attr, engine);
   Convolution conv;
   const auto finish = [&](const auto& desc, auto primitive, std::array<memory::desc, 3> plain,
@@ -84,19 +83,18 @@ Convolution make(Op op, const ConvShape& s, const dnnl::engine& engine) {
   };
   if (op == Op::conv2d) {
     finish(forward, dnnl::convolution_forward(forward), {plain_input, plain_weight, plain_output},
-           {forward.src_desc(), forward.weights_desc(), forward.dst_desc()},
-           {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST});
+           {forward.src_desc(), forward.weights_desc(), forward.dst_desc()}, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST});
   } else if (op == Op::conv2d_grad_input) {
     const dnnl::convolution_backward_data::primitive_desc desc(
-        dnnl::convolution_backward_data::desc(algorithm, any_input, any_weight, any_output, strides, padding, padding),
-        attr, engine, forward);
+        dnnl::convolution_backward_data::desc(algorithm, any_input, any_weight, any_output, strides, padding, padding), attr,
+        engine, forward);
     finish(desc, dnnl::convolution_backward_data(desc), {plain_output, plain_weight, plain_input},
            {desc.diff_dst_desc(), desc.weights_desc(), desc.diff_src_desc()},
            {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC});
   } else {
     const dnnl::convolution_backward_weights::primitive_desc desc(
-        dnnl::convolution_backward_weights::desc(algorithm, any_input, any_weight, any_output, strides, padding, padding),
-        attr, engine, forward);
+        dnnl::convolution_backward_weights::desc(algorithm, any_input, any_weight, any_output, strides, padding, padding), attr,
+        engine, forward);
     finish(desc, dnnl::convolution_backward_weights(desc), {plain_output, plain_input, plain_weight},
            {desc.diff_dst_desc(), desc.src_desc(), desc.diff_weights_desc()},
            {DNNL_ARG_DIFF_DST, DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS});
@@ -110,8 +108,7 @@ void onednn_convolution(Op op, const ConvShape& shape, const void* first, const 
   static thread_local LeastRecentlyUsed<Key, Convolution> held(kHeld);
   with_onednn([&] {
     OneDnnThread& thread = OneDnnThread::current();
-    Convolution& conv =
-        held.get({static_cast<std::int64_t>(op), shape}, [&] { return make(op, shape, thread.engine()); });
+    Convolution& conv = held.get({static_cast<std::int64_t>(op), shape}, [&] { return make(op, shape, thread.engine()); });
     char* scratch = thread.scratch(conv.scratch_bytes + conv.sides[0].bytes + conv.sides[1].bytes + conv.sides[2].bytes);
     void* const user[] = {const_cast<void*>(first), const_cast<void*>(second), result};
     for (std::size_t i = 0; i < 3; ++i) {

@@ -47,8 +47,7 @@ void onednn_product(const Matrix& a, const Matrix& b, const Matrix& c) {
   static thread_local LeastRecentlyUsed<Key, Product> held(kHeld);
   with_onednn([&] {
     OneDnnThread& thread = OneDnnThread::current();
-    const Key key{c.rows,         a.columns,    c.columns,       a.row_stride,
-                  a.column_stride, b.row_stride, b.column_stride, c.row_stride};
+    const Key key{c.rows, a.columns, c.columns, a.row_stride, a.column_stride, b.row_stride, b.column_stride, c.row_stride};
     Product& product = held.get(key, [&] { return make(key, thread.engine()); });
     product.a.set_data_handle(a.data);
     product.b.set_data_handle(b.data);

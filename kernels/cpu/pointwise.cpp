@@ -19,7 +19,6 @@ namespace {
 constexpr std::int64_t kParallelElements = 32768;  // below, waking a thread costs more than it saves
 constexpr std::int64_t kGrain = 1024;
 constexpr int kViews = 4;  // the result and up to three operands
-constexpr std::int64_t kPiece = 256;  // elements packed at a time
 
 // Loops over views: view 0 is the result. Strides in bytes.
 struct Nest {
@@ -82,14 +81,51 @@ void move_strided(const char* from, std::int64_t from_stride, char* to, std::int
     std::memcpy(to + i * to_stride, &word, sizeof word);
   }
 }
-void move(std::int64_t size, const char* from, std::int64_t from_stride, char* to, std::int64_t to_stride,
-          std::int64_t n) {
+void move(std::int64_t size, const char* from, std::int64_t from_stride, char* to, std::int64_t to_stride, std::int64_t n) {
   if (size == 4)
     move_strided<std::uint32_t>(from, from_stride, to, to_stride, n);
   else if (size == 8)
     move_strided<std::uint64_t>(from, from_stride, to, to_stride, n);
   else
     move_strided<std::uint8_t>(from, from_stride, to, to_stride, n);
+}
+
+// The two innermost dimensions, where some views (`packs`) are not dense along a row: tile by tile, each gathered into dense
+// rows first. A transposed operand is gathered by cache lines, which run across the rows.
+void run_packed(const Nest& nest, PointwiseLoop loop, char* const* at, const bool* packs, PointwiseRun run) {
+  constexpr std::int64_t tile_rows = 16, tile_columns = 64;
+  const int inner = nest.rank - 1, outer = nest.rank - 2;
+  const auto& step = nest.strides[inner];
+  const auto& row_step = nest.strides[outer];
+  const std::int64_t rows = nest.dims[outer];
+  const std::int64_t columns = rows == 1 ? tile_rows * tile_columns : tile_columns;
+  alignas(64) char tiles[kViews][tile_rows * tile_columns * 8];
+  for (std::int64_t begin = 0; begin < nest.dims[inner]; begin += columns)
+    for (std::int64_t top = 0; top < rows; top += tile_rows) {
+      run.n = std::min(columns, nest.dims[inner] - begin);
+      run.rows = std::min(tile_rows, rows - top);
+      char* corner[kViews];
+      for (int v = 0; v < nest.views; ++v) {
+        corner[v] = at[v] + top * row_step[v] + begin * step[v];
+        const std::int64_t size = nest.size[v], pitch = packs[v] ? columns * size : row_step[v];
+        (v == 0 ? run.out_row : run.in_row[v - 1]) = pitch;
+        if (v == 0)
+          run.out = packs[v] ? tiles[v] : corner[v];
+        else
+          run.in[v - 1] = packs[v] ? tiles[v] : corner[v];
+        if (v == 0 || !packs[v]) continue;
+        const auto transpose = simd().transpose[size == 4 ? static_cast<int>(DType::f32) : static_cast<int>(DType::f64)];
+        if (row_step[v] == size && size != 1)
+          transpose(corner[v], step[v] / size, run.rows, run.n, tiles[v], columns);
+        else
+          for (std::int64_t row = 0; row < run.rows; ++row)
+            move(size, corner[v] + row * row_step[v], step[v], tiles[v] + row * pitch, size, run.n);
+      }
+      loop(run);
+      if (packs[0])
+        for (std::int64_t row = 0; row < run.rows; ++row)
+          move(nest.size[0], tiles[0] + row * run.out_row, nest.size[0], corner[0] + row * row_step[0], step[0], run.n);
+    }
 }
 
 // The two innermost dimensions.
@@ -117,26 +153,7 @@ void run_plane(const Nest& nest, PointwiseLoop loop, char* const* at) {
     loop(run);
     return;
   }
-  // Piece by piece along the row and all rows within: neighbours across rows share cache lines (a transpose).
-  alignas(64) char packed[kViews][kPiece * 8];
-  const std::int64_t piece = rows > 1 ? 64 : kPiece;
-  for (std::int64_t begin = 0; begin < n; begin += piece) {
-    run.n = std::min(piece, n - begin);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      for (int v = 1; v < nest.views; ++v) {
-        const char* from = at[v] + row * row_step[v] + begin * step[v];
-        if (packs[v]) {
-          move(nest.size[v], from, step[v], packed[v], nest.size[v], run.n);
-          from = packed[v];
-        }
-        run.in[v - 1] = from;
-      }
-      char* to = at[0] + row * row_step[0] + begin * step[0];
-      run.out = packs[0] ? packed[0] : to;
-      loop(run);
-      if (packs[0]) move(nest.size[0], packed[0], nest.size[0], to, step[0], run.n);
-    }
-  }
+  run_packed(nest, loop, at, packs, run);
 }
 
 void run_serial(const Nest& nest, PointwiseLoop loop) {
@@ -199,8 +216,7 @@ PointwiseLoop loop_for(const KernelArgs& args, const OpInfo& row) {
   if (row.dtypes == DTypeRule::cast)
     return simd().cast[static_cast<int>(args.operands[0].desc->dtype)][static_cast<int>(args.result.desc->dtype)];
   DType dtype = args.result.desc->dtype;
-  if (row.dtypes == DTypeRule::compare)
-    dtype = (args.operands[0].desc ? args.operands[0].desc : args.operands[1].desc)->dtype;
+  if (row.dtypes == DTypeRule::compare) dtype = (args.operands[0].desc ? args.operands[0].desc : args.operands[1].desc)->dtype;
   return simd().pointwise[static_cast<int>(row.op)][static_cast<int>(dtype)];
 }
 

@@ -61,12 +61,15 @@ struct RandomRun {
 };
 
 struct SimdTable {
-  PointwiseLoop pointwise[kOps][kDTypes] = {};     // by the element type that is computed with
-  PointwiseLoop cast[kDTypes][kDTypes] = {};       // from, to
+  PointwiseLoop pointwise[kOps][kDTypes] = {};  // by the element type that is computed with
+  PointwiseLoop cast[kDTypes][kDTypes] = {};    // from, to
   ReduceLoops reduce[kOps][kDTypes] = {};
   void (*gemm[kDTypes])(const GemmRun&) = {};
   // m = 1, a dense, columns of b dense: each element 16 chains of fma over k mod 16, added by halving.
   void (*dots[kDTypes])(const GemmRun&) = {};
+  // out[r, j] = in[j, r], rows of `in` dense; none for bool. Row distances in elements.
+  void (*transpose[kDTypes])(const void* in, std::int64_t in_row, std::int64_t rows, std::int64_t columns, void* out,
+                             std::int64_t out_row) = {};
   void (*random[kOps][kDTypes])(const RandomRun&) = {};
 };
 
@@ -86,10 +89,10 @@ constexpr bool computes_with(Op op, DType dtype) {
 
 namespace avx2 {
 void fill(SimdTable& table);
-}
+}  // namespace avx2
 namespace avx512 {
 void fill(SimdTable& table);
-}
+}  // namespace avx512
 
 const SimdTable& simd();  // the copy for this machine
 // For tests that compare the copies: from now on simd() is the one named; false where this CPU cannot run it.

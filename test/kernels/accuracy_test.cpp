@@ -1,8 +1,8 @@
 // The bounds that runtime/ops/scalar_language.hpp claims, on dense samples. f32 in units of the last place against f64's
 // mathematics library, f64 against long double's.
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include <test/kernels/support.hpp>
 
@@ -53,7 +53,8 @@ TEST(Accuracy, WithinTheClaimedBounds) {
 // Near the multiples of π/2 where reduction loses most, and across all exponents for log.
 TEST(Accuracy, HardArguments) {
   for (DType dtype : {DType::f32, DType::f64}) {
-    const Array x = from(dtype, {6000}, [](std::int64_t i) { return static_cast<long double>(i + 1) * 1.57079632679489661923L; });
+    const Array x =
+        from(dtype, {6000}, [](std::int64_t i) { return static_cast<long double>(i + 1) * 1.57079632679489661923L; });
     const Array s = run(Op::sin, {x}), c = run(Op::cos, {x});
     for (std::int64_t i = 0; i < x.numel(); ++i) {
       EXPECT_LE(ulps(s.get(i), std::sin(x.get(i)), dtype), 2) << "sin " << static_cast<double>(x.get(i));

@@ -1,9 +1,10 @@
 // Products and convolutions against sums in long double.
-#include <gtest/gtest.h>
+#include <kernels/cpu/contraction.hpp>
 
 #include <cmath>
 
-#include <kernels/cpu/contraction.hpp>
+#include <gtest/gtest.h>
+
 #include <runtime/core/thread_pool.hpp>
 #include <test/kernels/support.hpp>
 
@@ -51,9 +52,20 @@ Array matrix(DType dtype, std::int64_t rows, std::int64_t columns, int layout, s
 TEST(Matmul, SmallShapesInAllLayouts) {
   on_each_isa([](const std::string&) {
     for (DType dtype : {DType::f32, DType::f64})
-      for (const auto& s : std::vector<std::array<std::int64_t, 3>>{
-               {1, 1, 1}, {20, 10, 1}, {1, 20, 20}, {20, 20, 1}, {3, 5, 7}, {8, 16, 32}, {17, 33, 65}, {9, 300, 10},
-               {1, 300, 70}, {70, 300, 1}, {5, 1, 5}, {2, 40, 100}, {64, 10, 3}, {33, 7, 130}})
+      for (const auto& s : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},
+                                                                    {20, 10, 1},
+                                                                    {1, 20, 20},
+                                                                    {20, 20, 1},
+                                                                    {3, 5, 7},
+                                                                    {8, 16, 32},
+                                                                    {17, 33, 65},
+                                                                    {9, 300, 10},
+                                                                    {1, 300, 70},
+                                                                    {70, 300, 1},
+                                                                    {5, 1, 5},
+                                                                    {2, 40, 100},
+                                                                    {64, 10, 3},
+                                                                    {33, 7, 130}})
         for (int a = 0; a < 5; ++a)
           for (int b = 0; b < 5; ++b) expect_product(matrix(dtype, s[0], s[1], a, 1), matrix(dtype, s[1], s[2], b, 2));
   });
@@ -123,16 +135,17 @@ struct Geometry {
 };
 
 TEST(Convolution, ForwardAndBothGradients) {
-  const std::vector<Geometry> geometries = {
-      {2, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1},   {3, 16, 9, 7, 16, 3, 3, 2, 2, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-      {2, 4, 6, 6, 32, 3, 3, 2, 1, 0, 2},  {2, 32, 8, 8, 17, 1, 1, 1, 1, 0, 0}, {1, 2, 10, 11, 3, 5, 4, 3, 2, 2, 3},
-      {5, 20, 5, 5, 33, 3, 2, 2, 2, 1, 0}, {2, 1, 28, 28, 8, 5, 5, 1, 1, 0, 0}, {2, 3, 3, 3, 4, 3, 3, 5, 5, 3, 3},
-      {0, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1}};
+  const std::vector<Geometry> geometries = {{2, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1},   {3, 16, 9, 7, 16, 3, 3, 2, 2, 1, 1},
+                                            {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},   {2, 4, 6, 6, 32, 3, 3, 2, 1, 0, 2},
+                                            {2, 32, 8, 8, 17, 1, 1, 1, 1, 0, 0}, {1, 2, 10, 11, 3, 5, 4, 3, 2, 2, 3},
+                                            {5, 20, 5, 5, 33, 3, 2, 2, 2, 1, 0}, {2, 1, 28, 28, 8, 5, 5, 1, 1, 0, 0},
+                                            {2, 3, 3, 3, 4, 3, 3, 5, 5, 3, 3},   {0, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1}};
   for (int threads : {1, 2}) {
     set_num_threads(threads);
     for (DType dtype : {DType::f32, DType::f64})
       for (const Geometry& g : geometries) {
-        SCOPED_TRACE(fmt::format("{} {} {}×{}×{}×{} kernel {}×{}×{}", threads, name_of(dtype), g.n, g.c, g.h, g.w, g.o, g.kh, g.kw));
+        SCOPED_TRACE(
+            fmt::format("{} {} {}×{}×{}×{} kernel {}×{}×{}", threads, name_of(dtype), g.n, g.c, g.h, g.w, g.o, g.kh, g.kw));
         const std::int64_t oh = (g.h + 2 * g.ph - g.kh) / g.sh + 1, ow = (g.w + 2 * g.pw - g.kw) / g.sw + 1;
         const Array input = random(dtype, {g.n, g.c, g.h, g.w}, 1, -1, 1);
         // Operands that are not dense are made so first.

@@ -1,7 +1,7 @@
 // Fills and random numbers.
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include <runtime/core/thread_pool.hpp>
 #include <test/kernels/support.hpp>

@@ -27,9 +27,9 @@ std::vector<Case> cases(DType dtype) {
   const Array rows = random(DType::i64, {20, 1}, 2, 0, 49);
   return {
       {random(dtype, {7}, 1), random(DType::i64, {11}, 2, 0, 6), 0},
-      {table, rows.expanded({20, 8}), 0},                                  // an embedding
+      {table, rows.expanded({20, 8}), 0},  // an embedding
       {table, random(DType::i64, {20, 8}, 3, 0, 49), 0},
-      {table, random(DType::i64, {50, 1}, 4, 0, 7), 1},                    // the logit of each target
+      {table, random(DType::i64, {50, 1}, 4, 0, 7), 1},  // the logit of each target
       {table, random(DType::i64, {30, 5}, 4, 0, 7), 1},
       {random(dtype, {8, 50}, 1).transposed(), random(DType::i64, {3, 60}, 5, 0, 7).transposed().narrowed(0, 0, 50), 1},
       {random(dtype, {4, 5, 6}, 1), random(DType::i64, {4, 9, 6}, 6, 0, 4), 1},
@@ -62,9 +62,12 @@ TEST(ScatterAdd, AddsInTheOrderOfTheIndex) {
       for (const Array& source : {random(dtype, c.index.desc.dims, 9), random(dtype, {}, 9).expanded(c.index.desc.dims)}) {
         Array expected = c.self.contiguous();
         for (std::int64_t i = 0; i < c.index.numel(); ++i) {
-          const std::int64_t to = logical(c.index.desc.dims, i, c.self.desc.dims, c.dim, static_cast<std::int64_t>(c.index.get(i)));
+          const std::int64_t to =
+              logical(c.index.desc.dims, i, c.self.desc.dims, c.dim, static_cast<std::int64_t>(c.index.get(i)));
           const long double sum = expected.get(to) + source.get(i);
-          expected.set(to, dtype == DType::f32 ? static_cast<float>(sum) : dtype == DType::f64 ? static_cast<double>(sum) : sum);
+          expected.set(to, dtype == DType::f32   ? static_cast<float>(sum)
+                           : dtype == DType::f64 ? static_cast<double>(sum)
+                                                 : sum);
         }
         EXPECT_TRUE(same_bits(run(Op::scatter_add, {c.self, c.index, source}, attribute), expected));
       }
@@ -82,7 +85,8 @@ TEST(Index, OutOfRangeIsNamed) {
     EXPECT_EQ(check(Op::scatter_add, {self, index, index}, {{1}, 0, DType::f32}), problem);
   }
   const Array rows = from(DType::i64, {3, 1}, [](std::int64_t i) { return i == 2 ? 4 : 0; }).expanded({3, 5});
-  EXPECT_EQ(check(Op::gather, {self, rows}, {{0}, 0, DType::f32}), "index 4 at position [2, 0] is outside [0, 4) of dimension 0");
+  EXPECT_EQ(check(Op::gather, {self, rows}, {{0}, 0, DType::f32}),
+            "index 4 at position [2, 0] is outside [0, 4) of dimension 0");
 }
 
 }  // namespace

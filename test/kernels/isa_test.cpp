@@ -1,8 +1,8 @@
 // AVX2 and AVX-512 give the same bits for everything but contractions: pointwise ops on special and random values, with tails.
 // (Reductions and random numbers are held against their definitions on each instruction set.)
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include <kernels/cpu/simd_table.hpp>
 #include <test/kernels/support.hpp>
@@ -11,7 +11,8 @@ namespace swage::test {
 namespace {
 
 Array values(DType dtype, std::int64_t n, std::uint32_t seed) {
-  const std::vector<long double> special = {0.0L, -0.0L, 1, -1, HUGE_VALL, -HUGE_VALL, std::nanl(""), 1e-45L, 3e38L, -3e38L, 88.8L, -104, 0.5L};
+  const std::vector<long double> special = {0.0L,   -0.0L, 1,      -1,    HUGE_VALL, -HUGE_VALL, std::nanl(""),
+                                            1e-45L, 3e38L, -3e38L, 88.8L, -104,      0.5L};
   const Array a = random(dtype, {n}, seed, -20, 20);
   return from(dtype, {n}, [&](std::int64_t i) -> long double {
     return is_float(dtype) && i % 3 == 1 ? special[static_cast<std::size_t>(i * 7 + seed) % special.size()] : a.get(i);
@@ -29,7 +30,8 @@ TEST(Isa, PointwiseOpsGiveTheSameBits) {
         if (!cast && !computes_with(row.op, dtype)) continue;
         std::vector<Array> arrays;
         for (int k = 0; k < row.arity; ++k)
-          arrays.push_back(values(row.dtypes == DTypeRule::select && k == 0 ? DType::boolean : dtype, n, 3u + static_cast<std::uint32_t>(k)));
+          arrays.push_back(values(row.dtypes == DTypeRule::select && k == 0 ? DType::boolean : dtype, n,
+                                  3u + static_cast<std::uint32_t>(k)));
         for (int to = 0; to < (cast ? kDTypes : 1); ++to) {
           std::vector<Array> results;
           on_each_isa([&](const std::string&) {

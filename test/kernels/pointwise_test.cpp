@@ -1,7 +1,7 @@
 // Every pointwise op of the table against a reference in long double, over all element types and layouts.
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include <kernels/cpu/simd_table.hpp>
 #include <runtime/core/thread_pool.hpp>
@@ -86,8 +86,8 @@ void expect_result(Op op, DType dtype, const std::vector<Array>& operands, const
     const long double expected = reference(op, x[0], x[1], x[2]);
     ASSERT_LE(ulps(result.get(i), expected, result.desc.dtype), bound(op))
         << name_of(op) << " " << name_of(dtype) << " element " << i << " of " << to_string(result.desc.dims) << ": "
-        << static_cast<double>(x[0]) << ", " << static_cast<double>(x[1]) << " gave "
-        << static_cast<double>(result.get(i)) << ", not " << static_cast<double>(expected);
+        << static_cast<double>(x[0]) << ", " << static_cast<double>(x[1]) << " gave " << static_cast<double>(result.get(i))
+        << ", not " << static_cast<double>(expected);
   }
 }
 
@@ -96,7 +96,8 @@ std::vector<Operand> as_operands(const std::vector<Array>& arrays) { return {arr
 std::vector<Array> samples(Op op, DType dtype, const std::vector<Dims>& dims) {
   std::vector<Array> operands;
   for (int k = 0; k < info(op).arity; ++k)
-    operands.push_back(random(operand_dtype(op, dtype, k), dims[static_cast<std::size_t>(k)], 7u + static_cast<std::uint32_t>(k)));
+    operands.push_back(
+        random(operand_dtype(op, dtype, k), dims[static_cast<std::size_t>(k)], 7u + static_cast<std::uint32_t>(k)));
   return operands;
 }
 
@@ -129,10 +130,13 @@ TEST(Pointwise, DenseLengthsAroundTheRegisterWidth) {
 }
 
 TEST(Pointwise, Broadcasting) {
-  const std::vector<std::vector<Dims>> shapes = {
-      {{3, 4, 5}, {3, 4, 5}, {3, 4, 5}}, {{3, 1, 5}, {4, 5}, {3, 4, 1}}, {{6, 1}, {1, 7}, {}},
-      {{7}, {3, 7}, {3, 1}},             {{}, {2, 9}, {9}},              {{2, 1, 3, 1}, {5, 1, 4}, {2, 5, 3, 4}},
-      {{0, 3}, {1, 3}, {3}}};
+  const std::vector<std::vector<Dims>> shapes = {{{3, 4, 5}, {3, 4, 5}, {3, 4, 5}},
+                                                 {{3, 1, 5}, {4, 5}, {3, 4, 1}},
+                                                 {{6, 1}, {1, 7}, {}},
+                                                 {{7}, {3, 7}, {3, 1}},
+                                                 {{}, {2, 9}, {9}},
+                                                 {{2, 1, 3, 1}, {5, 1, 4}, {2, 5, 3, 4}},
+                                                 {{0, 3}, {1, 3}, {3}}};
   on_each_isa([&](const std::string&) {
     for_each_case([&](Op op, DType dtype) {
       for (const auto& dims : shapes) {
@@ -199,8 +203,7 @@ TEST(Pointwise, InPlaceGivesTheSameBits) {
         if (which == 1) operands[0] = operands[0].transposed();
         if (which == 2) operands[0] = operands[0].narrowed(1, 1, 11).stepped(0, 3);
         if (which == 2)
-          for (std::size_t k = 1; k < operands.size(); ++k)
-            operands[k] = random(dtype, {k == 1 ? 4 : 1, k == 1 ? 1 : 11}, 5);
+          for (std::size_t k = 1; k < operands.size(); ++k) operands[k] = random(dtype, {k == 1 ? 4 : 1, k == 1 ? 1 : 11}, 5);
         const Array expected = run(op, as_operands(operands));
         const Array result = run(op, as_operands(operands), {}, true);
         EXPECT_TRUE(same_bits(expected, result)) << name_of(op) << " " << name_of(dtype) << " " << which;
@@ -240,7 +243,8 @@ TEST(Pointwise, AnyNumberOfThreadsGivesTheSameBits) {
 
 TEST(Pointwise, SpecialValues) {
   const long double inf = HUGE_VALL, nan = std::nanl("");
-  const std::vector<long double> values = {0.0L, -0.0L, 1, -1, inf, -inf, nan, 1e-45L, -1e-45L, 3e38L, -3e38L, 100, -100, 0.5L, 88.8L, -87.5L};
+  const std::vector<long double> values = {0.0L,    -0.0L, 1,      -1,  inf,  -inf, nan,   1e-45L,
+                                           -1e-45L, 3e38L, -3e38L, 100, -100, 0.5L, 88.8L, -87.5L};
   const auto n = static_cast<std::int64_t>(values.size());
   on_each_isa([&](const std::string& isa) {
     for (DType dtype : {DType::f32, DType::f64}) {
@@ -255,7 +259,8 @@ TEST(Pointwise, SpecialValues) {
         const Array result = run(op, as_operands(operands));
         if (op != Op::exp && op != Op::sigmoid) return expect_result(op, dtype, operands, result);
         for (std::int64_t i = 0; i < n; ++i)  // subnormal results of sigmoid may be zero
-          ASSERT_LE(ulps(result.get(i), reference(op, a.get(i), 0, 0), dtype), a.get(i) == -100 ? 30 : 3) << name_of(op) << " " << static_cast<double>(a.get(i));
+          ASSERT_LE(ulps(result.get(i), reference(op, a.get(i), 0, 0), dtype), a.get(i) == -100 ? 30 : 3)
+              << name_of(op) << " " << static_cast<double>(a.get(i));
       });
     }
   });
@@ -263,7 +268,8 @@ TEST(Pointwise, SpecialValues) {
 
 TEST(Cast, AllPairs) {
   const long double inf = HUGE_VALL;
-  const std::vector<long double> values = {0, 1, -1, 2.75L, -2.75L, 1e30L, -1e30L, inf, -inf, std::nanl(""), 255, 1e-3L, 9.3e18L, 4e9L, -4e9L};
+  const std::vector<long double> values = {0,   1,     -1,      2.75L, -2.75L, 1e30L, -1e30L, inf, -inf, std::nanl(""),
+                                           255, 1e-3L, 9.3e18L, 4e9L,  -4e9L};
   const auto n = static_cast<std::int64_t>(values.size());
   on_each_isa([&](const std::string&) {
     for (int f = 0; f < kDTypes; ++f)

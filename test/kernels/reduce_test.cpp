@@ -1,8 +1,8 @@
 // Reductions bit for bit against the definition of the tree, over shapes, layouts, instruction sets and thread counts.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include <kernels/cpu/simd_table.hpp>
 #include <runtime/core/thread_pool.hpp>
@@ -13,8 +13,8 @@ namespace swage::test {
 namespace {
 
 struct Split {
-  Dims kept, reduced;          // extents
-  Dims kept_at, reduced_at;    // strides
+  Dims kept, reduced;        // extents
+  Dims kept_at, reduced_at;  // strides
 };
 
 Split split(const ViewDesc& desc, const std::vector<std::int64_t>& dims) {
@@ -105,8 +105,8 @@ TEST(Reduction, EveryReductionOfTheTableHasAKernelForEveryType) {
 
 TEST(Reduction, DenseLengths) {
   everywhere([](DType dtype, const std::string& label) {
-    for (std::int64_t n : {0, 1, 2, 7, 8, 9, 15, 16, 17, 24, 31, 33, 100, 1000, 1023, 1024, 1025, 1030, 2048, 3071, 4096,
-                           5000, 8192, 8193, 20000}) {
+    for (std::int64_t n : {0,    1,    2,    7,    8,    9,    15,   16,   17,   24,   31,   33,   100,
+                           1000, 1023, 1024, 1025, 1030, 2048, 3071, 4096, 5000, 8192, 8193, 20000}) {
       expect_trees(random(dtype, {n}, 1), {0}, label);
     }
     expect_trees(random(dtype, {70001}, 1), {0}, label);
@@ -169,7 +169,8 @@ TEST(Reduction, NaNInfinityAndSignedZero) {
       for (std::int64_t n : {3, 40, 3000})
         for (std::int64_t place = 0; place < n; place += n / 3)
           for (long double special : {std::nanl(""), HUGE_VALL, -HUGE_VALL, -0.0L}) {
-            Array a = special == 0 ? from(dtype, {n}, [](std::int64_t i) { return i % 2 ? 0.0L : -0.0L; }) : random(dtype, {n}, 1);
+            Array a =
+                special == 0 ? from(dtype, {n}, [](std::int64_t i) { return i % 2 ? 0.0L : -0.0L; }) : random(dtype, {n}, 1);
             a.set(place, special);
             expect_trees(a, {0}, isa);
           }

@@ -1,9 +1,8 @@
 #include <test/kernels/support.hpp>
 
-#include <sys/mman.h>
-
 #include <cmath>
 #include <stdexcept>
+#include <sys/mman.h>
 
 #include <kernels/cpu/simd_table.hpp>
 

@@ -29,7 +29,7 @@ struct Array {
   Array expanded(const Dims& dims) const;           // aligned at the right
   Array stepped(int dim, std::int64_t step) const;  // every step-th
   Array narrowed(int dim, std::int64_t start, std::int64_t length) const;
-  Array contiguous() const;                         // a copy, made element by element
+  Array contiguous() const;  // a copy, made element by element
 };
 
 Array empty(DType dtype, const Dims& dims);
@@ -61,7 +61,7 @@ bool same_bits(const Array& a, const Array& b);
 // |a − b| in units in the last place of the correctly rounded b, in a's type.
 double ulps(long double a, long double b, DType dtype);
 
-const std::vector<std::string>& isas();  // that this machine can run
+const std::vector<std::string>& isas();                                 // that this machine can run
 void on_each_isa(const std::function<void(const std::string&)>& body);  // and back to the first
 
 }  // namespace swage::test

@@ -42,8 +42,7 @@ void widen(const PointwiseRun& run) {
     char* out = run.out + row * run.out_row;
     const char* in = run.in[0] + row * run.in_row[0];
     std::int64_t i = 0;
-    for (; i + V::kLanes <= run.n; i += V::kLanes)
-      select(Bools<V>::load(in + i), one, zero).store(out + i * Numbers<V>::kSize);
+    for (; i + V::kLanes <= run.n; i += V::kLanes) select(Bools<V>::load(in + i), one, zero).store(out + i * Numbers<V>::kSize);
     const int rest = static_cast<int>(run.n - i);
     if (rest > 0) store_first(select(Bools<V>::load(in + i, rest), one, zero), out + i * Numbers<V>::kSize, rest);
   }

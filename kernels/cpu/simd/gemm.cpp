@@ -2,6 +2,7 @@
 // result of gemm is one chain of fma over ascending k from zero, whatever the blocking, so bits depend on nothing else.
 #include <kernels/cpu/simd/lanes.hpp>
 #include <kernels/cpu/simd/pointwise.hpp>
+#include <kernels/cpu/simd/transpose.hpp>
 
 namespace swage::SWAGE_SIMD {
 namespace {
@@ -54,38 +55,6 @@ void tile(const GemmRun& run, const typename V::Element* a, const typename V::El
     }
 }
 
-// `out` = transpose of the 8×8 (f32) or 4×4 (f64) square at `in`.
-void transpose_square(const float* in, std::int64_t in_row, float* out, std::int64_t out_row) {
-  __m256 r[8], s[8];
-  for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * in_row);
-  for (int i = 0; i < 4; ++i) {
-    s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-    s[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-  }
-  for (int i = 0; i < 2; ++i) {
-    r[4 * i] = _mm256_shuffle_ps(s[4 * i], s[4 * i + 2], 0x44);
-    r[4 * i + 1] = _mm256_shuffle_ps(s[4 * i], s[4 * i + 2], 0xee);
-    r[4 * i + 2] = _mm256_shuffle_ps(s[4 * i + 1], s[4 * i + 3], 0x44);
-    r[4 * i + 3] = _mm256_shuffle_ps(s[4 * i + 1], s[4 * i + 3], 0xee);
-  }
-  for (int i = 0; i < 4; ++i) {
-    _mm256_storeu_ps(out + i * out_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-    _mm256_storeu_ps(out + (i + 4) * out_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-  }
-}
-void transpose_square(const double* in, std::int64_t in_row, double* out, std::int64_t out_row) {
-  __m256d r[4], s[4];
-  for (int i = 0; i < 4; ++i) r[i] = _mm256_loadu_pd(in + i * in_row);
-  for (int i = 0; i < 2; ++i) {
-    s[2 * i] = _mm256_unpacklo_pd(r[2 * i], r[2 * i + 1]);
-    s[2 * i + 1] = _mm256_unpackhi_pd(r[2 * i], r[2 * i + 1]);
-  }
-  _mm256_storeu_pd(out, _mm256_permute2f128_pd(s[0], s[2], 0x20));
-  _mm256_storeu_pd(out + out_row, _mm256_permute2f128_pd(s[1], s[3], 0x20));
-  _mm256_storeu_pd(out + 2 * out_row, _mm256_permute2f128_pd(s[0], s[2], 0x31));
-  _mm256_storeu_pd(out + 3 * out_row, _mm256_permute2f128_pd(s[1], s[3], 0x31));
-}
-
 // Copies `depth` × `width` of b into rows of `panel` elements; the rest of each row is zero.
 template <class T>
 void pack(const T* b, std::int64_t b_row, std::int64_t b_col, std::int64_t depth, int width, int panel, T* out) {
@@ -101,18 +70,8 @@ void pack(const T* b, std::int64_t b_row, std::int64_t b_col, std::int64_t depth
     }
     return;
   }
-  constexpr int square = 32 / static_cast<int>(sizeof(T));
-  int j = 0;
-  if (b_row == 1) {
-    for (; j + square <= width; j += square) {
-      std::int64_t p = 0;
-      for (; p + square <= depth; p += square)
-        transpose_square(b + p + j * b_col, b_col, out + p * panel + j, panel);
-      for (; p < depth; ++p)
-        for (int jj = j; jj < j + square; ++jj) out[p * panel + jj] = b[p + jj * b_col];
-    }
-  }
-  for (; j < width; ++j)
+  if (b_row == 1) return transpose(b, b_col, depth, width, out, panel);
+  for (int j = 0; j < width; ++j)
     for (std::int64_t p = 0; p < depth; ++p) out[p * panel + j] = b[p * b_row + j * b_col];
 }
 
@@ -174,8 +133,8 @@ void gemm(const GemmRun& given) {
   GemmRun run = given;
   // A column as result is a row of the transposed product: neighbours in memory fill the registers.
   if (run.n == 1 && run.c_row == 1 && run.m > 1) {
-    run = {1, given.m, given.k, given.b, given.b_col, given.b_row, given.a, given.a_col, given.a_row,
-           given.c, given.m, given.accumulate};
+    run = {1,       given.m,     given.k,     given.b, given.b_col, given.b_row,
+           given.a, given.a_col, given.a_row, given.c, given.m,     given.accumulate};
   }
   if (run.m <= kMaxRows / 2)
     panels<V, 4, kMaxRows / 2>(run);

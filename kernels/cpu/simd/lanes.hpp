@@ -100,8 +100,7 @@ struct Bools {
       _mm_storel_epi64(static_cast<__m128i*>(p), bytes);
   }
   static void store(Vec x, void* p, int n) {
-    _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1u << n) - 1),
-                         _mm_maskz_set1_epi8(static_cast<__mmask16>(x.bits), 1));
+    _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1u << n) - 1), _mm_maskz_set1_epi8(static_cast<__mmask16>(x.bits), 1));
   }
 #else
   using Word = std::conditional_t<V::kLanes == 8, std::uint64_t, std::uint32_t>;  // one byte a lane

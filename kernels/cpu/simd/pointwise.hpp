@@ -59,8 +59,7 @@ constexpr PointwiseLoop loop_of() {
 template <class V, DType dtype, int op = 0>
 void fill_pointwise(SimdTable& table) {
   if constexpr (op < kOps) {
-    constexpr bool wanted =
-        kind_of(static_cast<Op>(op)) == OpKind::pointwise && computes_with(static_cast<Op>(op), dtype);
+    constexpr bool wanted = kind_of(static_cast<Op>(op)) == OpKind::pointwise && computes_with(static_cast<Op>(op), dtype);
     if constexpr (wanted) table.pointwise[op][static_cast<int>(dtype)] = loop_of<static_cast<Op>(op), V>();
     fill_pointwise<V, dtype, op + 1>(table);
   }
@@ -73,5 +72,6 @@ void fill_cast(SimdTable& table);
 void fill_reduce(SimdTable& table);
 void fill_gemm(SimdTable& table);
 void fill_random(SimdTable& table);
+void fill_transpose(SimdTable& table);
 
 }  // namespace swage::SWAGE_SIMD

@@ -1,6 +1,7 @@
 // Random numbers as kernels/random.hpp defines them: eight or four Philox counters at a time, 256 elements a round.
-#include <kernels/cpu/simd/pointwise.hpp>
 #include <kernels/random.hpp>
+
+#include <kernels/cpu/simd/pointwise.hpp>
 
 namespace swage::SWAGE_SIMD {
 namespace {

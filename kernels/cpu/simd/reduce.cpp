@@ -228,8 +228,7 @@ struct Reduce {
   static void add_row(const T* a, const T* b, T* to, int n) {
     int j = 0;
     for (; j + V::kLanes <= n; j += V::kLanes) Step::apply(V::load(a + j), V::load(b + j)).store(to + j);
-    if (j < n)
-      store_first(Step::apply(load_first<V>(a + j, n - j), load_first<V>(b + j, n - j)), to + j, n - j);
+    if (j < n) store_first(Step::apply(load_first<V>(a + j, n - j), load_first<V>(b + j, n - j)), to + j, n - j);
   }
 
   [[gnu::flatten]] static void dense_rows(const ReduceRun& run) {

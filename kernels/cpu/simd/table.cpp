@@ -10,6 +10,7 @@ void fill(SimdTable& table) {
   fill_reduce(table);
   fill_gemm(table);
   fill_random(table);
+  fill_transpose(table);
 }
 
 }  // namespace swage::SWAGE_SIMD

@@ -4,9 +4,8 @@
 // other namespaces.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cstdint>
+#include <immintrin.h>
 #include <type_traits>
 
 namespace swage::SWAGE_SIMD {
@@ -71,9 +70,7 @@ struct Number {
   static Number splat(double constant) { return broadcast(static_cast<T>(constant)); }
   static Bits splat_bits(std::int64_t constant) { return Bits::broadcast(static_cast<typename Bits::Element>(constant)); }
   static Number from_bits(Bits bits) { return {reinterpret_cast<Raw<T>>(bits.v)}; }
-  static Mask bit_set(Bits bits, std::int64_t constant) {
-    return ne(Bits{bits.v & splat_bits(constant).v}, splat_bits(0));
-  }
+  static Mask bit_set(Bits bits, std::int64_t constant) { return ne(Bits{bits.v & splat_bits(constant).v}, splat_bits(0)); }
   static Number broadcast(T x) {
     if constexpr (sizeof(T) == 4)
 #ifdef __AVX512F__
@@ -148,16 +145,16 @@ LaneMask<sizeof(T)> compare(Number<T> a, Number<T> b) {
   else
     return {_mm512_cmp_epi64_mask(reinterpret_cast<__m512i>(a.v), reinterpret_cast<__m512i>(b.v), int_predicate)};
 }
-#define SWAGE_COMPARE(NAME, SIGN, FLOAT, INT)                \
-  template <class T>                                         \
-  LaneMask<sizeof(T)> NAME(Number<T> a, Number<T> b) {       \
-    return compare<FLOAT, INT>(a, b);                        \
+#define SWAGE_COMPARE(NAME, SIGN, FLOAT, INT)          \
+  template <class T>                                   \
+  LaneMask<sizeof(T)> NAME(Number<T> a, Number<T> b) { \
+    return compare<FLOAT, INT>(a, b);                  \
   }
 #else
-#define SWAGE_COMPARE(NAME, SIGN, FLOAT, INT)                \
-  template <class T>                                         \
-  LaneMask<sizeof(T)> NAME(Number<T> a, Number<T> b) {       \
-    return {a.v SIGN b.v};                                   \
+#define SWAGE_COMPARE(NAME, SIGN, FLOAT, INT)          \
+  template <class T>                                   \
+  LaneMask<sizeof(T)> NAME(Number<T> a, Number<T> b) { \
+    return {a.v SIGN b.v};                             \
   }
 #endif
 SWAGE_COMPARE(operator<, <, _CMP_LT_OQ, _MM_CMPINT_LT)
@@ -172,12 +169,10 @@ template <class T>
 Number<T> select(LaneMask<sizeof(T)> mask, Number<T> a, Number<T> b) {
 #ifdef __AVX512F__
   if constexpr (sizeof(T) == 4)
-    return {reinterpret_cast<Raw<T>>(_mm512_mask_blend_epi32(static_cast<__mmask16>(mask.bits),
-                                                             reinterpret_cast<__m512i>(b.v),
+    return {reinterpret_cast<Raw<T>>(_mm512_mask_blend_epi32(static_cast<__mmask16>(mask.bits), reinterpret_cast<__m512i>(b.v),
                                                              reinterpret_cast<__m512i>(a.v)))};
   else
-    return {reinterpret_cast<Raw<T>>(_mm512_mask_blend_epi64(static_cast<__mmask8>(mask.bits),
-                                                             reinterpret_cast<__m512i>(b.v),
+    return {reinterpret_cast<Raw<T>>(_mm512_mask_blend_epi64(static_cast<__mmask8>(mask.bits), reinterpret_cast<__m512i>(b.v),
                                                              reinterpret_cast<__m512i>(a.v)))};
 #else
   return {reinterpret_cast<Raw<T>>(_mm256_blendv_epi8(reinterpret_cast<__m256i>(b.v), reinterpret_cast<__m256i>(a.v),
