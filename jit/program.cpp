@@ -9,6 +9,8 @@
 namespace swage::jit {
 namespace {
 
+constexpr std::int64_t kKeptBytes = 128 << 10;  // stack memory of one group function
+
 class Builder {
  public:
   Builder(const Trace& trace, const EscapeMask& escapes, const Grouping& grouping, int g)
@@ -25,6 +27,7 @@ class Builder {
     if (program_.stores.empty()) return std::move(bound_);
     arrange();
     hoist();
+    keep_costly_values();
     return std::move(bound_);
   }
 
@@ -224,13 +227,18 @@ class Builder {
         Dims columns;
         assign({kept_runs.back()}, columns, &Pointer::vector);
         program_.columns = columns[0];
+        // Longer strips read memory better; at least eight of them leave work for threads.
+        if (program_.passes == 1) program_.strip = std::clamp<std::int64_t>(columns[0] / (8 * kLanes), 1, 8);
         kept_runs.pop_back();
       }
       assign(kept_runs, program_.outer, &Pointer::outer);
-      if (program_.form == Form::rows && program_.inner.rank() > 1 && program_.inner[program_.inner.rank() - 1] % kLanes != 0)
-        throw CompileError("a vector of reduced elements is not one stretch of memory");
     }
     for (const Store& store : program_.stores) check_store(program_.pointers[static_cast<std::size_t>(store.pointer)]);
+    if (!program_.straddles()) return;
+    const int last = program_.inner.rank() - 1;
+    if (program_.inner[last] < kLanes) throw CompileError("a vector of reduced elements is more than two stretches of memory");
+    for (const Pointer& pointer : program_.pointers)
+      if (pointer.inner[last] > 1) throw CompileError("reduced elements are strided, in stretches that are no whole vectors");
   }
 
   // Pointwise loops may run in any order: the one that walks the first result by ascending addresses.
@@ -260,6 +268,57 @@ class Builder {
     }
   }
 
+  // Values that cost more than a load and are needed in several passes are computed once, into scratch memory on the stack.
+  void keep_costly_values() {
+    const std::int64_t n = program_.inner.product();
+    if (program_.passes == 1 || (program_.form == Form::rows && n <= kLanes)) return;
+    const std::int64_t elements = program_.form == Form::columns ? n * kLanes : n + kLanes;
+    std::int64_t budget = kKeptBytes;
+    std::vector<int> first(program_.nodes.size(), -1);  // by node: the pass that needs it first
+    for (int pass = 0; pass < program_.passes; ++pass) {
+      std::vector<bool> needed(program_.nodes.size(), false);
+      for (const Store& store : program_.stores)
+        if (store.pass == pass) needed[static_cast<std::size_t>(store.node)] = true;
+      for (const Node& node : program_.nodes)
+        if (node.kind == Node::Kind::reduce && node.pass == pass) needed[static_cast<std::size_t>(node.args[0])] = true;
+      for (std::size_t k = program_.nodes.size(); k-- > 0;) {
+        Node& node = program_.nodes[k];
+        if (!needed[k] || node.level != Level::inner) continue;
+        const std::int64_t bytes = elements * static_cast<std::int64_t>(size_of(node.dtype));
+        if (first[k] >= 0 && node.kept_from < 0 && costly(node) && bytes <= budget) {
+          node.kept_from = first[k];
+          budget -= bytes;
+        }
+        if (first[k] < 0) first[k] = pass;
+        if (node.kept_from >= 0 && node.kept_from < pass) continue;
+        for (int arg : node.args)
+          if (arg >= 0 && node.kind == Node::Kind::arithmetic) needed[static_cast<std::size_t>(arg)] = true;
+      }
+    }
+  }
+
+  bool costly(const Node& node) const {
+    if (node.dtype == DType::boolean) return false;
+    if (node.kind == Node::Kind::load) {
+      const Pointer& pointer = program_.pointers[static_cast<std::size_t>(node.index)];
+      const Dims& along = program_.form == Form::columns ? pointer.vector : pointer.inner;
+      return along[along.rank() - 1] > 1;
+    }
+    switch (node.op) {
+      case Op::exp:
+      case Op::log:
+      case Op::sqrt:
+      case Op::rsqrt:
+      case Op::reciprocal:
+      case Op::tanh:
+      case Op::sigmoid:
+      case Op::sin:
+      case Op::cos:
+      case Op::div: return true;
+      default: return false;
+    }
+  }
+
   const Trace& trace_;
   const EscapeMask& escapes_;
   const Grouping& grouping_;
@@ -278,7 +337,7 @@ class Builder {
 
 bool operator==(const Node& a, const Node& b) {
   return a.kind == b.kind && a.op == b.op && a.dtype == b.dtype && a.level == b.level && a.scalar_class == b.scalar_class &&
-         a.index == b.index && a.pass == b.pass &&
+         a.index == b.index && a.pass == b.pass && a.kept_from == b.kept_from &&
          std::bit_cast<std::uint64_t>(a.real) == std::bit_cast<std::uint64_t>(b.real) &&
          std::equal(std::begin(a.args), std::end(a.args), std::begin(b.args));
 }
@@ -287,7 +346,7 @@ std::int64_t Program::units() const {
   switch (form) {
     case Form::flat: return inner.product();
     case Form::rows: return outer.product();
-    default: return outer.product() * ((columns + kLanes - 1) / kLanes);
+    default: return outer.product() * ((columns + strip * kLanes - 1) / (strip * kLanes));
   }
 }
 
@@ -295,7 +354,7 @@ std::int64_t Program::work_per_unit() const {
   switch (form) {
     case Form::flat: return 1;
     case Form::rows: return inner.product();
-    default: return inner.product() * std::min(columns, kLanes);
+    default: return inner.product() * std::min(columns, strip * kLanes);
   }
 }
 

@@ -13,7 +13,7 @@ namespace swage::jit {
 enum class Form : std::uint8_t {
   flat,     // one loop over elements: [begin, end) in elements, begin a multiple of kLanes
   rows,     // [begin, end) in rows (positions in `outer`); vectors along the last inner dimension
-  columns,  // [begin, end) in vectors of kLanes columns (outer positions × vectors); vectors along the last kept dimension
+  columns,  // [begin, end) in strips of columns (outer positions × strips); vectors along the last kept dimension
 };
 
 inline constexpr std::int64_t kLanes = 16;
@@ -32,9 +32,10 @@ struct Node {
   DType dtype = DType::f32;    // of the value
   Level level = Level::inner;  // whether it differs from element to element of a row
   DType scalar_class = DType::f64;
-  int index = 0;    // load: pointer; slot: scalar
-  int pass = 0;     // reductions that lie before it
-  double real = 0;  // literal
+  int index = 0;       // load: pointer; slot: scalar
+  int pass = 0;        // reductions that lie before it
+  int kept_from = -1;  // the pass that computes it for later ones too; -1: every pass computes it
+  double real = 0;     // literal
   int args[3] = {-1, -1, -1};
   friend bool operator==(const Node& a, const Node& b);  // bitwise on `real`
 };
@@ -51,6 +52,7 @@ struct Program {
   Dims outer;                // parallel dimensions, collapsed; columns: without the last
   Dims inner;                // reduced dimensions (or the one that vectors run along), collapsed
   std::int64_t columns = 1;  // columns: extent of the last kept dimension
+  std::int64_t strip = 1;    // columns: vectors that are walked together
   int passes = 1;
   int n_scalars = 0;
   std::vector<Pointer> pointers;
@@ -58,6 +60,8 @@ struct Program {
   std::vector<Store> stores;
   friend bool operator==(const Program&, const Program&) = default;
 
+  // Rows whose vectors may cross from one stretch of memory into the next.
+  bool straddles() const { return form == Form::rows && inner.rank() > 1 && inner[inner.rank() - 1] % kLanes != 0; }
   std::int64_t units() const;          // extent of the range that a function of this program is given
   std::int64_t work_per_unit() const;  // elements
   std::int64_t grain() const { return form == Form::flat ? kLanes : 1; }

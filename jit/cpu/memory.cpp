@@ -102,7 +102,13 @@ Value load(DType dtype, Value address, std::int64_t stride, Value mask) {
   const mlir::Type vector = vector_of(type, lanes);
   // Sixteen elements of four bytes end within the 64 bytes that may be read behind any buffer; eight-byte ones do not.
   if (!mask || size <= 4) return from_memory(dtype, load_raw(vector, address, size));
-  return append<llvm_ir::MaskedLoadOp>(vector, address, mask, zeros(vector), size);
+  return load_masked(dtype, address, mask);
+}
+
+Value load_masked(DType dtype, Value address, Value mask) {
+  const mlir::Type vector = vector_of(memory_type(dtype), scope().lanes);
+  return from_memory(
+      dtype, append<llvm_ir::MaskedLoadOp>(vector, address, mask, zeros(vector), static_cast<unsigned>(size_of(dtype))));
 }
 
 void store(DType dtype, Value value, Value address, Value mask) {

@@ -1,4 +1,6 @@
 // Compile times and the cost of running a plan, printed; bounds are loose, machines differ.
+#include <chrono>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -6,8 +8,6 @@
 #include <runtime/engine/interpreter.hpp>
 #include <test/jit/harness.hpp>
 #include <test/jit/trace_builder.hpp>
-
-#include <chrono>
 
 namespace swage::test {
 namespace {
@@ -115,8 +115,8 @@ void compare_speed(const char* name, TraceBuilder& t, std::int64_t elements) {
   const double eager = best([&] {
     for (RecordIndex i = 0; i < trace.size(); ++i) interpreter.run(trace, i, inputs.values, storages);
   });
-  fmt::print("{:<12} {:.3f} ns an element compiled, {:.3f} by kernels; {} groups, {} calls, {:.1f} ms to compile\n", name, compiled,
-             eager, result.groups, result.library_calls, compile_ms(trace, escapes));
+  fmt::print("{:<12} {:.3f} ns an element compiled, {:.3f} by kernels; {} groups, {} calls, {:.1f} ms to compile\n", name,
+             compiled, eager, result.groups, result.library_calls, compile_ms(trace, escapes));
   free_buffer(arena, result.plan->arena_bytes() + 1);
   for (RecordIndex i = 0; i < trace.size(); ++i)
     if (storages[i]) free_buffer(storages[i], inputs.contents[i].size());
@@ -155,8 +155,7 @@ TEST(Figures, Speed) {
       TraceBuilder t;
       const auto x = t.input(DType::f32, dims), w = t.input(DType::f32, {dims[1]}), b = t.input(DType::f32, {dims[1]});
       const auto centred = t.op(Op::sub, {x, t.op(Op::mul, {t.reduce(Op::sum, x, {1}, true), Arg::scalar(1 / rows)})});
-      const auto variance =
-          t.op(Op::mul, {t.reduce(Op::sum, t.op(Op::square, {centred}), {1}, true), Arg::scalar(1 / rows)});
+      const auto variance = t.op(Op::mul, {t.reduce(Op::sum, t.op(Op::square, {centred}), {1}, true), Arg::scalar(1 / rows)});
       const auto scale = t.op(Op::rsqrt, {t.op(Op::add, {variance, Arg::scalar(1e-5)})});
       t.escape(t.op(Op::add, {t.op(Op::mul, {t.op(Op::mul, {centred, scale}), w}), b}));
       compare_speed(fmt::format("layer norm {}", dims[1]).c_str(), t, dims.product());
@@ -179,8 +178,8 @@ TEST(Figures, Speed) {
     const auto p = t.input(DType::f32, {n}), m = t.input(DType::f32, {n}), v = t.input(DType::f32, {n});
     const auto g = t.input(DType::f32, {n});
     const auto m2 = t.op_(Op::add, {t.op_(Op::mul, {m, Arg::scalar_slot()}), t.op(Op::mul, {g, Arg::scalar_slot()})});
-    const auto v2 = t.op_(
-        Op::add, {t.op_(Op::mul, {v, Arg::scalar_slot()}), t.op(Op::mul, {t.op(Op::square, {g}), Arg::scalar_slot()})});
+    const auto v2 =
+        t.op_(Op::add, {t.op_(Op::mul, {v, Arg::scalar_slot()}), t.op(Op::mul, {t.op(Op::square, {g}), Arg::scalar_slot()})});
     const auto root = t.op(Op::add, {t.op(Op::sqrt, {v2}), Arg::scalar(1e-8)});
     t.op_(Op::sub, {p, t.op(Op::mul, {t.op(Op::div, {m2, root}), Arg::scalar_slot()})});
     compare_speed("Adam", t, n);

@@ -1,7 +1,8 @@
 // What fuses: the shapes of training steps, as groups.
+#include <jit/fusion.hpp>
+
 #include <gtest/gtest.h>
 
-#include <jit/fusion.hpp>
 #include <jit/inspect.hpp>
 #include <test/jit/harness.hpp>
 #include <test/jit/trace_builder.hpp>
@@ -105,8 +106,7 @@ void batch_norm(TraceBuilder& t, const Dims& dims) {
   const auto mean = t.op(Op::mul, {t.reduce(Op::sum, x, {0, 2, 3}, false), Arg::scalar(inverse)});
   t.op_(Op::add, {t.op_(Op::mul, {running, Arg::scalar(0.9)}), t.op(Op::mul, {mean, Arg::scalar(0.1)})});
   const auto centred = t.op(Op::sub, {x, t.view(Op::reshape, mean, channel)});
-  const auto variance =
-      t.op(Op::mul, {t.reduce(Op::sum, t.op(Op::square, {centred}), {0, 2, 3}, false), Arg::scalar(inverse)});
+  const auto variance = t.op(Op::mul, {t.reduce(Op::sum, t.op(Op::square, {centred}), {0, 2, 3}, false), Arg::scalar(inverse)});
   const auto scale = t.op(Op::mul, {t.op(Op::rsqrt, {t.op(Op::add, {variance, Arg::scalar(1e-5)})}), weight});
   t.escape(t.op(Op::relu, {t.op(Op::mul, {centred, t.view(Op::reshape, scale, channel)})}));
 }

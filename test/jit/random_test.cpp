@@ -18,8 +18,8 @@ namespace {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : random_(seed) {
-    static const Dims kShapes[] = {{4, 6, 5},  {3, 16},  {2, 3, 32}, {20},   {40, 7},      {5, 1040},
-                                   {2, 1, 48}, {17, 33}, {2200},     {1, 9}, {3, 4, 8, 4}, {2100, 3}};
+    static const Dims kShapes[] = {{4, 6, 5}, {3, 16}, {2, 3, 32},   {20},      {40, 7},      {5, 1040},   {2, 1, 48}, {17, 33},
+                                   {2200},    {1, 9},  {3, 4, 8, 4}, {2100, 3}, {3, 4, 7, 7}, {6, 2, 300}, {70, 300}};
     shape_ = kShapes[pick(std::size(kShapes))];
   }
 
