@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <exception>
 
 #include <runtime/core/thread_pool.hpp>
@@ -23,9 +22,6 @@ void CompileQueue::submit(CompileJob job, bool background) {
   if (!started_) {
     started_ = true;
     std::thread([this] { work(); }).detach();  // lives as long as the process
-    static CompileQueue* running = nullptr;
-    running = this;
-    std::atexit([] { running->stop(); });
   }
   jobs_.push_back(std::move(job));
   wake_.notify_one();

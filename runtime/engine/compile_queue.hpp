@@ -39,6 +39,10 @@ class CompileQueue {
   std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }
   void wait();
   bool idle() const;
+  // Forgets what is queued, waits for the job in hand, and takes no more. Must happen before the static objects of the compiler's
+  // libraries are destroyed, and those are registered while it compiles: later than any handler of ours could be. Only the
+  // destructors of the main thread's thread-local objects run before them all.
+  void stop();
 
   struct Statistics {
     std::uint64_t published = 0, failed = 0;
@@ -49,7 +53,6 @@ class CompileQueue {
  private:
   void work();
   void compile(CompileJob job);
-  void stop();  // forgets what is queued and waits for the job in hand: the compiler's libraries are about to be torn down
 
   CompilerFactory factory_;
   std::unique_ptr<Compiler> compiler_;  // touched under compiling_

@@ -1,5 +1,7 @@
 #include <runtime/engine/engine.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -103,7 +105,9 @@ Stream& StreamRegistry::claim() {
   struct Claim {
     Stream* stream = nullptr;
     ~Claim() {
-      if (stream) StreamRegistry::get().give_back(stream);
+      if (!stream) return;
+      StreamRegistry::get().give_back(stream);
+      if (gettid() == getpid()) shared_engine().queue->stop();  // the process ends
     }
   };
   static thread_local Claim claim;
