@@ -120,6 +120,12 @@ TEST(Decide, DependsOnNothingButTheQuery) {
   EXPECT_EQ(decide(query).implementation, Implementation::own);
   query.k = 0;
   EXPECT_EQ(decide(query).implementation, Implementation::zeros);
+  query.k = 8;
+  query.m = 1;
+  query.b = MatrixLayout::transposed;
+  EXPECT_EQ(decide(query).implementation, Implementation::dots);
+  query.b = MatrixLayout::plain;
+  EXPECT_EQ(decide(query).implementation, Implementation::own);
   query.m = query.k = query.n = 128;
   EXPECT_EQ(decide(query).implementation, Implementation::onednn);
   EXPECT_EQ(decide(query).parts, 1);

@@ -235,7 +235,9 @@ struct Reduce {
     const T* x = static_cast<const T*>(run.in);
     T* out = static_cast<T*>(run.out);
     std::int64_t j = 0;
-    if (run.count >= kReductionLanes && run.count <= kReductionBlock) {
+    // Beyond the cache four streams side by side are slower than one: prefetchers lose track of short rows.
+    const bool in_cache = run.results * run.count * static_cast<std::int64_t>(sizeof(T)) <= std::int64_t{1} << 22;
+    if (run.count >= kReductionLanes && run.count <= kReductionBlock && in_cache) {
       for (T four[4]; j + 4 <= run.results; j += 4) {
         four_blocks(x + j * run.result_stride, run.result_stride, run.count, four);
         for (int b = 0; b < 4; ++b) out[j + b] = four[b];
