@@ -31,9 +31,10 @@ struct RunSettings {
   RunTier tier = RunTier::warm;
   std::int64_t steps = 0;  // 0: the workload's own number
   int threads = 1;
-  WorkloadOptions options;
-  std::filesystem::path save, load;  // state to write at the end, and to go on from; empty for none
-  double warm_up_seconds = 20;       // the longest warm-up
+  WorkloadOptions options = {};
+  std::filesystem::path save = {};  // the state to write at the end, and the one to go on from; empty for none
+  std::filesystem::path load = {};
+  double warm_up_seconds = 20;  // the longest warm-up
 };
 
 // What is known after a step. `outputs` are hashed already.

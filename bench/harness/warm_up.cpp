@@ -7,9 +7,9 @@ double seconds(WarmUp::Clock::duration duration) { return std::chrono::duration<
 
 }  // namespace
 
-bool WarmUp::done(const EngineStats& stats, bool compiler_idle, Clock::time_point now) {
+bool WarmUp::done(const EngineStats& stats, Clock::time_point now) {
   if (steps_++ == 0) start_ = now;
-  const bool quiet = compiler_idle && steps_ > 1 && stats.traces == last_.traces && stats.compiles == last_.compiles;
+  const bool quiet = steps_ > 1 && stats.traces == last_.traces && stats.compiles == last_.compiles;
   last_ = stats;
   if (!quiet) {
     quiet_steps_ = 0;

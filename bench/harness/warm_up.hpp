@@ -1,4 +1,4 @@
-// When is a run in steady state? Plans carry it, nothing new has been seen or compiled for a while, and the compile thread rests.
+// When is a run in steady state? Plans carry it, and nothing new has been seen or compiled for a while.
 #pragma once
 
 #include <chrono>
@@ -14,8 +14,8 @@ class WarmUp {
 
   explicit WarmUp(double longest_seconds) : longest_(longest_seconds) {}
 
-  // After each step: whether to stop.
-  bool done(const EngineStats& stats, bool compiler_idle, Clock::time_point now = Clock::now());
+  // After each step, with the compile thread at rest: whether to stop.
+  bool done(const EngineStats& stats, Clock::time_point now = Clock::now());
 
  private:
   // Steps and seconds without anything new before the state counts as steady.

@@ -7,7 +7,7 @@
 
 namespace swage::tool {
 
-// Levenshtein's distance.
+// Letters to insert, delete, replace or swap with their neighbour.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The nearest of `names`, or empty where none is near: more than half of the longer name would have to change.

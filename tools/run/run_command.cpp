@@ -1,5 +1,7 @@
 // `swage run`: one workload in one tier, and its report.
 #include <chrono>
+#include <cstdio>
+#include <limits>
 #include <memory>
 #include <unistd.h>
 
@@ -73,6 +75,7 @@ void run(RunArguments& arguments) {
     fmt::print("{}\n", bench::to_json(report).dump());
   else
     fmt::print("{}", bench::to_text(report));
+  std::fflush(stdout);
 }
 
 }  // namespace
@@ -80,12 +83,14 @@ void run(RunArguments& arguments) {
 void add_run(CLI::App& app) {
   auto arguments = std::make_shared<RunArguments>();
   bench::RunSettings& settings = arguments->settings;
+  const CLI::Range non_negative(std::int64_t{0}, std::numeric_limits<std::int64_t>::max());
   CLI::App* command = app.add_subcommand("run", "run a workload and report its figures");
   command->add_option("workload", settings.workload, "its name; --list shows them");
   command->add_flag("--list", arguments->list, "name the workloads");
   command->add_option("--tier", arguments->tier, "eager, traced, cold or warm (default)");
-  command->add_option("--steps", settings.steps, "how many; each workload has a default")->check(CLI::PositiveNumber);
-  command->add_option("--seed", settings.options.seed, "of everything that is drawn (default 1)");
+  command->add_option("--steps", settings.steps, "how many; each workload has a default")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+  command->add_option("--seed", settings.options.seed, "of everything that is drawn (default 1)")->check(non_negative);
   command->add_option("--threads", settings.threads, "threads in one op (default 1)")->check(CLI::Range(1, 64));
   command->add_option("--data", arguments->data, "folder of data files");
   command->add_option("--optimizer", settings.options.optimizer, "mlp: sgd (default) or adam");

@@ -1,0 +1,58 @@
+// Small runs of every workload, for tests.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <bench/harness/runner.hpp>
+
+namespace swage::bench {
+
+struct SmallRun {
+  std::string workload;
+  std::int64_t steps;
+  WorkloadOptions options = {};
+  std::string label = {};
+
+  std::string name() const { return label.empty() ? workload : label; }
+  RunSettings settings(RunTier tier, int threads = 1) const {
+    RunSettings settings;
+    settings.workload = workload;
+    settings.tier = tier;
+    settings.steps = steps;
+    settings.threads = threads;
+    settings.options = options;
+    settings.warm_up_seconds = 60;
+    return settings;
+  }
+  friend std::ostream& operator<<(std::ostream& out, const SmallRun& run) { return out << run.name(); }
+};
+
+inline std::vector<SmallRun> small_runs() {
+  return {{.workload = "seed_rnn", .steps = 120},
+          {.workload = "chain", .steps = 120},
+          {.workload = "pointwise", .steps = 60, .options = {.log2 = 11}},
+          {.workload = "mlp", .steps = 12},
+          {.workload = "mlp", .steps = 12, .options = {.optimizer = "adam"}, .label = "mlp_adam"},
+          {.workload = "convnet", .steps = 8, .options = {.image = "8x8x1"}},
+          {.workload = "digits", .steps = 12}};
+}
+
+// While it lives, traces are compiled as soon as they repeat: the policy that weighs costs would let short runs be.
+class EagerToCompile {
+ public:
+  EagerToCompile() : options_(engine_options()) {
+    EngineOptions options = options_;
+    options.weigh_cost = false;
+    set_engine_options(options);
+  }
+  ~EagerToCompile() { set_engine_options(options_); }
+  EagerToCompile(const EagerToCompile&) = delete;
+  EagerToCompile& operator=(const EagerToCompile&) = delete;
+
+ private:
+  EngineOptions options_;
+};
+
+}  // namespace swage::bench

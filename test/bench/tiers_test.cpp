@@ -1,0 +1,58 @@
+// The promise: turning the compiler on changes no bit.
+#include <gtest/gtest.h>
+
+#include <test/bench/run_settings.hpp>
+
+namespace swage::bench {
+namespace {
+
+class Tiers : public testing::TestWithParam<std::tuple<SmallRun, int>> {
+ protected:
+  void SetUp() override { manual_seed(0); }
+};
+
+TEST_P(Tiers, AllGiveTheSameBits) {
+  const auto& [run, threads] = GetParam();
+  const EagerToCompile eager_to_compile;
+  const Report eager = run_workload(run.settings(RunTier::eager, threads));
+  EXPECT_EQ(eager.traces, 0U);
+  EXPECT_EQ(eager.compiles, 0U);
+  EXPECT_EQ(eager.compiled_op_share, 0);
+
+  const Report traced = run_workload(run.settings(RunTier::traced, threads));
+  EXPECT_EQ(traced.digest, eager.digest);
+  EXPECT_GT(traced.traces, 0U);
+  EXPECT_EQ(traced.compiles, 0U);
+  EXPECT_EQ(traced.compiled_op_share, 0);
+
+  const Report cold = run_workload(run.settings(RunTier::cold, threads));
+  EXPECT_EQ(cold.digest, eager.digest);
+
+  const Report warm = run_workload(run.settings(RunTier::warm, threads));
+  EXPECT_EQ(warm.digest, eager.digest);
+  EXPECT_GT(warm.compiles, 0U);
+  EXPECT_TRUE(warm.first_compiled_step.has_value());
+  EXPECT_GE(warm.compiled_op_share, 0.9);
+  EXPECT_GT(warm.hits, 0U);
+
+  EXPECT_EQ(cold.ops_per_step, eager.ops_per_step);
+  EXPECT_EQ(warm.ops_per_step, eager.ops_per_step);
+}
+
+TEST_P(Tiers, AnotherSeedGivesOtherBits) {
+  const auto& [run, threads] = GetParam();
+  RunSettings settings = run.settings(RunTier::eager, threads);
+  settings.steps = 2;
+  const std::string one = run_workload(settings).digest;
+  EXPECT_EQ(run_workload(settings).digest, one);
+  ++settings.options.seed;
+  EXPECT_NE(run_workload(settings).digest, one);
+}
+
+INSTANTIATE_TEST_SUITE_P(Workloads, Tiers, testing::Combine(testing::ValuesIn(small_runs()), testing::Values(1, 2)),
+                         [](const auto& run) {
+                           return std::get<0>(run.param).name() + "_" + std::to_string(std::get<1>(run.param)) + "_threads";
+                         });
+
+}  // namespace
+}  // namespace swage::bench

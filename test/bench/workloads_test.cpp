@@ -1,0 +1,55 @@
+#include <gtest/gtest.h>
+
+#include <test/bench/run_settings.hpp>
+
+namespace swage::bench {
+namespace {
+
+TEST(Workloads, AreFoundByName) {
+  for (const WorkloadInfo& info : workloads()) EXPECT_EQ(find_workload(info.name), &info);
+  EXPECT_EQ(find_workload("seed"), nullptr);
+  EXPECT_THROW(run_workload({.workload = "seed"}), ValueError);
+}
+
+TEST(Workloads, RefuseWrongOptions) {
+  for (const char* image : {"", "8", "8x8", "8x8x", "8x8x1x1", "0x8x1", "8x8xa", "8x8x-1"}) {
+    RunSettings settings{.workload = "convnet", .tier = RunTier::eager, .steps = 1, .options = {.image = image}};
+    EXPECT_THROW(run_workload(settings), ValueError) << image;
+  }
+  RunSettings settings{.workload = "pointwise", .tier = RunTier::eager, .steps = 1, .options = {.log2 = 40}};
+  EXPECT_THROW(run_workload(settings), ValueError);
+}
+
+TEST(Workloads, TheMissingDataFileIsNamed) {
+  RunSettings settings{.workload = "digits", .tier = RunTier::eager, .steps = 1};
+  settings.options.data = "/nowhere";
+  try {
+    run_workload(settings);
+    FAIL() << "nothing was raised";
+  } catch (const IoError& error) {
+    EXPECT_NE(std::string(error.what()).find("/nowhere/digits.csv.gz"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Workloads, DigitsAreLearned) {
+  double accuracy = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const Report report = run_workload({.workload = "digits", .tier = RunTier::cold, .options = {.seed = seed}});
+    accuracy += report.figures.at("accuracy") / 5;
+  }
+  EXPECT_GE(accuracy, 0.97);
+}
+
+TEST(Workloads, TheObserverSeesEveryStep) {
+  std::int64_t seen = 0;
+  run_workload({.workload = "chain", .tier = RunTier::eager, .steps = 7}, [&](const StepInfo& info) {
+    EXPECT_FALSE(info.warming_up);
+    EXPECT_EQ(info.step, ++seen);
+    EXPECT_EQ(info.steps, 7);
+    EXPECT_EQ(info.outputs.outputs.size(), 1U);
+  });
+  EXPECT_EQ(seen, 7);
+}
+
+}  // namespace
+}  // namespace swage::bench

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""`swage run`, `bench`, `doctor` and `help`: what they print."""
+
+import json
+
+import command
+
+KEYS = ["workload", "device", "tier", "threads", "seed", "steps", "unit", "units_per_s", "step_us", "first_step_ms",
+        "first_compiled_step", "ops_per_step", "compiled_op_share", "traces", "hits", "misses", "side_exits", "compiles",
+        "compile_ms", "peak_bytes", "loss_first", "loss_last", "digest"]
+
+
+class RunCommand(command.CommandTest):
+    def report(self, *arguments):
+        return json.loads(self.swage("run", *arguments, "--json").stdout.splitlines()[-1])
+
+    def test_json_is_one_line_with_all_keys(self):
+        done = self.swage("run", "chain", "--tier", "eager", "--steps", 20, "--seed", 3, "--threads", 2, "--json")
+        self.assertEqual(done.stdout.count("\n"), 1)
+        report = json.loads(done.stdout)
+        self.assertEqual(list(report), KEYS)
+        self.assertEqual((report["workload"], report["tier"], report["steps"], report["seed"], report["threads"]),
+                         ("chain", "eager", 20, 3, 2))
+        self.assertEqual(report["ops_per_step"], 100)
+
+    def test_digits_adds_its_accuracy(self):
+        report = self.report("digits", "--tier", "eager", "--steps", 5)
+        self.assertEqual(list(report), [*KEYS, "accuracy"])
+
+    def test_plain_report_fits(self):
+        self.assert_fits(self.swage("run", "mlp", "--tier", "cold", "--steps", 3).stdout)
+
+    def test_list_names_every_workload(self):
+        listed = self.swage("run", "--list").stdout
+        self.assert_fits(listed)
+        self.assertEqual([line.split()[0] for line in listed.splitlines()],
+                         ["seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits"])
+
+    def test_stop_and_go_in_three_processes(self):
+        file = self.folder / "run.safetensors"
+        whole = self.report("digits", "--tier", "cold", "--steps", 60)
+        self.report("digits", "--tier", "eager", "--steps", 30, "--save", file)
+        second = self.report("digits", "--tier", "cold", "--steps", 30, "--load", file)
+        self.assertEqual(second["digest"], whole["digest"])
+
+    def test_tiers_agree_between_processes(self):
+        digests = {self.report("seed_rnn", "--tier", tier, "--steps", 200)["digest"]
+                   for tier in ("eager", "traced", "cold", "warm")}
+        self.assertEqual(len(digests), 1, digests)
+
+    def test_data_folder_may_be_named(self):
+        self.assertIn(str(self.folder / "digits.csv.gz"), self.error_of("run", "digits", "--data", self.folder, "--steps", 1))
+
+    def test_doctor_says_what_it_found(self):
+        found = self.swage("doctor").stdout
+        self.assert_fits(found)
+        names = [line.split()[0] for line in found.splitlines()]
+        self.assertEqual(names, ["cpu", "vectors", "llvm", "onednn", "gpu", "cache", "logs"])
+
+    def test_micro_figures(self):
+        figures = json.loads(self.swage("bench", "micro", "--json").stdout)
+        self.assertEqual(list(figures), ["eager_op_ns", "deferred_op_ns", "hit_us", "compile_ms"])
+        for number in (figures["eager_op_ns"], figures["deferred_op_ns"], *figures["hit_us"].values(),
+                       *figures["compile_ms"].values()):
+            self.assertGreater(number, 0)
+
+    def test_help_fits(self):
+        for arguments in (["help"], ["--help"], [], ["run", "--help"], ["trace"], ["trace", "ir", "--help"], ["bench"]):
+            self.assert_fits(self.swage(*arguments).stdout)
+
+
+if __name__ == "__main__":
+    command.main()
