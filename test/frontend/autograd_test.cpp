@@ -96,6 +96,24 @@ TEST(Tape, results_that_rules_read_outlive_their_handles) {
   EXPECT_EQ(w.grad().to_vector<float>(), once);
 }
 
+TEST(Tape, leaves_no_memory_behind) {
+  const auto work = [] {
+    const Tensor w = ones({64}).requires_grad_();
+    const Tensor y = sum(square(sigmoid(tanh(exp(w)))));
+    const Tensor kept = exp(w * 2);  // never differentiated
+    grad({sum(square(grad({y}, {w}, {}, true, true)[0]))}, {w}, {}, true);
+    backward({y}, {}, true);
+    const Tensor z = w * 3;
+    z.mul_(2).add_(w).exp_();
+    sum(z).backward();
+    step();
+  };
+  work();
+  const auto before = memory_stats().live_bytes;
+  for (int i = 0; i < 3; ++i) work();
+  EXPECT_EQ(memory_stats().live_bytes, before);
+}
+
 TEST(Tape, grad_function) {
   const Tensor x = tensor({1.0, 2.0}).requires_grad_(), unused = ones({3}).requires_grad_();
   const Tensor y = x * x * x;
