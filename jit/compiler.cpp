@@ -50,7 +50,11 @@ class CpuCompiler final : public Compiler {
       result.fused_ops += group.records.size();
     }
     result.plan = make_plan(parts);
-    result.notes = fmt::format("{}", fmt::join(planned.grouping.notes, "\n"));
+    std::vector<std::string> notes = planned.grouping.notes;
+    for (std::size_t g = 0; g < planned.grouping.groups.size(); ++g)
+      if (planned.programs[g] && planned.grouping.groups[g].space.numel() > kSelfTestElements)
+        notes.push_back(fmt::format("group {} is too large to be tested against the interpreter", g));
+    result.notes = fmt::format("{}", fmt::join(notes, "\n"));
     return result;
   }
 

@@ -237,8 +237,6 @@ class Builder {
     if (!program_.straddles()) return;
     const int last = program_.inner.rank() - 1;
     if (program_.inner[last] < kLanes) throw CompileError("a vector of reduced elements is more than two stretches of memory");
-    for (const Pointer& pointer : program_.pointers)
-      if (pointer.inner[last] > 1) throw CompileError("reduced elements are strided, in stretches that are no whole vectors");
   }
 
   // Pointwise loops may run in any order: the one that walks the first result by ascending addresses.

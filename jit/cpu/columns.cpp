@@ -37,7 +37,7 @@ void GroupEmitter::one_strip(Value strip) {
   pass_ = 0;
   if (program_.strip == 1) enter(integer(0));
   for (; pass_ < program_.passes; ++pass_) {
-    ready_row_values();
+    if (program_.strip == 1) ready_row_values();
     if (idle(pass_)) continue;
     const Nodes reduces = reductions(pass_);
     const auto clear = [&] {

@@ -102,10 +102,11 @@ Value load(DType dtype, Value address, std::int64_t stride, Value mask) {
   const mlir::Type vector = vector_of(type, lanes);
   // Sixteen elements of four bytes end within the 64 bytes that may be read behind any buffer; eight-byte ones do not.
   if (!mask || size <= 4) return from_memory(dtype, load_raw(vector, address, size));
-  return load_masked(dtype, address, mask);
+  return load_masked(dtype, address, 1, mask);
 }
 
-Value load_masked(DType dtype, Value address, Value mask) {
+Value load_masked(DType dtype, Value address, std::int64_t stride, Value mask) {
+  if (stride != 1) return from_memory(dtype, gather(dtype, address, stride, mask));
   const mlir::Type vector = vector_of(memory_type(dtype), scope().lanes);
   return from_memory(
       dtype, append<llvm_ir::MaskedLoadOp>(vector, address, mask, zeros(vector), static_cast<unsigned>(size_of(dtype))));

@@ -19,7 +19,8 @@ mlir::Value splat(mlir::Value scalar, int lanes);
 // Loads one number of the open scope: a scalar, or lanes `stride` elements apart. A mask (null: all lanes) hides lanes that do
 // not exist; up to 64 bytes behind an operand may be read even so.
 mlir::Value load(DType dtype, mlir::Value address, std::int64_t stride, mlir::Value mask);
-mlir::Value load_masked(DType dtype, mlir::Value address, mlir::Value mask);  // adjacent lanes; reads no other
+// Reads no lane that the mask hides. `stride` is not 0.
+mlir::Value load_masked(DType dtype, mlir::Value address, std::int64_t stride, mlir::Value mask);
 void store(DType dtype, mlir::Value value, mlir::Value address, mlir::Value mask);
 mlir::Value load_raw(mlir::Type type, mlir::Value address, unsigned alignment);
 void store_raw(mlir::Value value, mlir::Value address, unsigned alignment);

@@ -131,12 +131,14 @@ void GroupEmitter::start_chunk(Value index, Value mask) {
 mlir::Value GroupEmitter::load_along(const Node& node) {
   const Pointer& pointer = program_.pointers[static_cast<std::size_t>(node.index)];
   const std::int64_t stride = lane_stride(pointer);
-  const Value first = load(node.dtype, address(node.index), stride, mask_);
-  if (!program_.straddles()) return first;
+  if (!program_.straddles()) return load(node.dtype, address(node.index), stride, mask_);
+  MlirMask here{lanes_below(room_)};
+  if (mask_) here = here & MlirMask{mask_};
+  const Value first = load(node.dtype, address(node.index), stride, here.value);
   const Value next = address(node.index, next_position_);
   if (stride == 0) return append<mlir::arith::SelectOp>(beyond_, load(node.dtype, next, 0, {}), first);
-  const Value shifted = pointer_at(next, node.dtype, append<mlir::arith::SubIOp>(integer(0), room_));
-  return append<mlir::arith::SelectOp>(beyond_, load_masked(node.dtype, shifted, beyond_), first);
+  const Value shifted = pointer_at(next, node.dtype, append<mlir::arith::SubIOp>(integer(0), multiply(room_, stride)));
+  return append<mlir::arith::SelectOp>(beyond_, load_masked(node.dtype, shifted, stride, beyond_), first);
 }
 
 void GroupEmitter::store_along(const Store& store, Value value) {
