@@ -34,23 +34,6 @@ Tensor program(const Tensor& x, const Tensor& y, int n, int variant) {
   return z;
 }
 
-class RestoredOptions {
- public:
-  RestoredOptions() : options_(engine_options()) {}
-  ~RestoredOptions() {
-    try {
-      forget_traces();
-      set_engine_options(options_);
-    } catch (const Error&) {  // what could not be settled is lost anyway
-    }
-  }
-  RestoredOptions(const RestoredOptions&) = delete;
-  RestoredOptions& operator=(const RestoredOptions&) = delete;
-
- private:
-  EngineOptions options_;
-};
-
 class Bench {
  public:
   MicroFigures run() {
@@ -135,8 +118,11 @@ class Bench {
 
 MicroFigures measure_micro() {
   manual_seed(1);
-  RestoredOptions restored;
-  return Bench().run();
+  const EngineOptions options = engine_options();
+  const MicroFigures figures = Bench().run();
+  forget_traces();
+  set_engine_options(options);
+  return figures;
 }
 
 }  // namespace swage::bench

@@ -1,6 +1,7 @@
 #include <tools/demo/deploy.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,8 @@ constexpr std::size_t kDrawn = 5;  // side by side: 18 columns each
 // Two characters a pixel, darker with more ink.
 std::string ink(float value) {
   constexpr std::string_view kShades = " .:-=+*#%@";
-  const auto shade = static_cast<std::size_t>(std::clamp(value, 0.0F, 1.0F) * static_cast<float>(kShades.size() - 1) + 0.5F);
+  const auto shade =
+      static_cast<std::size_t>(std::lround(std::clamp(value, 0.0F, 1.0F) * static_cast<float>(kShades.size() - 1)));
   return std::string(2, kShades[shade]);
 }
 

@@ -24,8 +24,8 @@ constexpr std::array<NamedStage, 4> kStages = {
 std::string lowered(const LoggedTrace& logged, const std::string& stage) {
   const auto* found = std::find_if(kStages.begin(), kStages.end(), [&](const NamedStage& s) { return stage == s.name; });
   if (found == kStages.end()) {
-    std::vector<std::string> names;
-    for (const NamedStage& known : kStages) names.emplace_back(known.name);
+    std::vector<std::string> names(kStages.size());
+    std::transform(kStages.begin(), kStages.end(), names.begin(), [](const NamedStage& known) { return known.name; });
     usage_error("there is no stage '{}'{}", stage, suggestion(stage, names));
   }
   EscapeMask escapes;
