@@ -1,13 +1,13 @@
 #include <runtime/core/call_site.hpp>
 
-#include <dlfcn.h>
-#include <elfutils/libdwfl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <cstdint>
+#include <dlfcn.h>
 #include <filesystem>
 #include <mutex>
+#include <unistd.h>
+
+#include <elfutils/libdwfl.h>
+#include <fmt/format.h>
 
 namespace swage {
 namespace {

@@ -1,14 +1,14 @@
 #include <runtime/core/error.hpp>
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 namespace swage {
 namespace {
 FailureReporter failure_reporter = nullptr;
-}
+}  // namespace
 
 std::string with_site(std::string message, CallSite site) {
   if (!site.known()) return message;

@@ -2,10 +2,10 @@
 // the user's file and line. `fail` is for bugs of the engine itself: it prints what led there and stops the process.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <stdexcept>
 #include <string>
+
+#include <fmt/core.h>
 
 #include <runtime/core/call_site.hpp>
 

@@ -30,9 +30,7 @@ class InternTable {
     return id;
   }
 
-  const T& operator[](std::uint32_t id) const {
-    return chunks_[id / kChunk].load(std::memory_order_acquire)[id % kChunk];
-  }
+  const T& operator[](std::uint32_t id) const { return chunks_[id / kChunk].load(std::memory_order_acquire)[id % kChunk]; }
 
  private:
   static constexpr std::uint32_t kChunk = 1024;

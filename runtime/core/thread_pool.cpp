@@ -1,10 +1,9 @@
 #include <runtime/core/thread_pool.hpp>
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <immintrin.h>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -29,8 +28,7 @@ class Pool {
     threads_ = threads;
     stopping_ = false;
     const std::uint64_t seen = generation_.load();
-    for (int worker = 1; worker < threads; ++worker)
-      workers_.emplace_back([this, worker, seen] { work(worker, seen); });
+    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker, seen] { work(worker, seen); });
   }
 
   void run(std::int64_t extent, std::int64_t grain, RangeFunction f, void* context) {

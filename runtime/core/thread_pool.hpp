@@ -31,9 +31,7 @@ template <class F>
 void parallel_for(std::int64_t extent, std::int64_t grain, F&& f) {
   parallel_for(
       extent, grain,
-      [](void* context, std::int64_t begin, std::int64_t end, int worker) {
-        (*static_cast<F*>(context))(begin, end, worker);
-      },
+      [](void* context, std::int64_t begin, std::int64_t end, int worker) { (*static_cast<F*>(context))(begin, end, worker); },
       &f);
 }
 

@@ -28,25 +28,25 @@ constexpr std::uint32_t index_of(Tag tag) { return static_cast<std::uint32_t>(ta
 
 struct Value {
   enum Flags : std::uint32_t {
-    kPending = 1,    // owner of a storage that is not computed yet: data is null
-    kBorrowed = 2,   // the buffer belongs to the user; every op that touches it runs at once
-    kExposed = 4,    // the user holds a pointer into the buffer; as borrowed, but ours to free
-    kPoisoned = 8,   // the op that should have produced it raised an error
+    kPending = 1,   // owner of a storage that is not computed yet: data is null
+    kBorrowed = 2,  // the buffer belongs to the user; every op that touches it runs at once
+    kExposed = 4,   // the user holds a pointer into the buffer; as borrowed, but ours to free
+    kPoisoned = 8,  // the op that should have produced it raised an error
     kRequiresGrad = 16,
   };
 
   std::uint32_t refs = 1;
   std::uint32_t flags = 0;
   DescId desc = 0;
-  std::uint32_t version = 0;     // of the storage (owners only): incremented by every write
-  std::int64_t offset = 0;       // elements from the start of the storage
-  Tag tag = 0;                   // the record that produced it, or its input record
-  Tag storage_tag = 0;           // owners: the first record of this window that stands for the storage
-  Tag write_tag = 0;             // owners: the last record that produced or wrote the storage
-  Value* base = nullptr;         // views: the owner (counted); null for owners
-  void* data = nullptr;          // owners: the buffer
-  std::size_t bytes = 0;         // owners: its size
-  Stream* stream = nullptr;      // whose window the tags belong to
+  std::uint32_t version = 0;  // of the storage (owners only): incremented by every write
+  std::int64_t offset = 0;    // elements from the start of the storage
+  Tag tag = 0;                // the record that produced it, or its input record
+  Tag storage_tag = 0;        // owners: the first record of this window that stands for the storage
+  Tag write_tag = 0;          // owners: the last record that produced or wrote the storage
+  Value* base = nullptr;      // views: the owner (counted); null for owners
+  void* data = nullptr;       // owners: the buffer
+  std::size_t bytes = 0;      // owners: its size
+  Stream* stream = nullptr;   // whose window the tags belong to
   AutogradMeta* autograd = nullptr;
 
   Value* owner() { return base ? base : this; }
@@ -60,7 +60,7 @@ struct Value {
   }
 };
 
-Value* new_value();                     // from a per-thread pool; one reference, no storage
+Value* new_value();                         // from a per-thread pool; one reference, no storage
 void destroy_value(Value* value) noexcept;  // at zero references: frees the buffer, drops the base, tells the stream
 
 inline void retain(Value* value) { ++value->refs; }

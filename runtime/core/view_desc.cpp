@@ -1,8 +1,8 @@
 #include <runtime/core/view_desc.hpp>
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include <runtime/core/error.hpp>
 #include <runtime/core/intern_table.hpp>
@@ -27,8 +27,7 @@ InternTable<ViewDesc, HashDesc>& table() {
 }  // namespace
 
 Dims::Dims(std::span<const std::int64_t> values) {
-  if (values.size() > kMaxRank)
-    raise<ShapeError>({}, "a tensor has at most {} dimensions, not {}", kMaxRank, values.size());
+  if (values.size() > kMaxRank) raise<ShapeError>({}, "a tensor has at most {} dimensions, not {}", kMaxRank, values.size());
   for (std::int64_t value : values) push_back(value);
 }
 

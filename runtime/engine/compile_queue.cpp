@@ -1,11 +1,10 @@
 #include <runtime/engine/compile_queue.hpp>
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <pthread.h>
+#include <sched.h>
 
 #include <runtime/core/thread_pool.hpp>
 #include <runtime/engine/event_log.hpp>

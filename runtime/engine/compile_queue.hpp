@@ -19,7 +19,7 @@ namespace swage {
 struct CompileJob {
   std::shared_ptr<KnownTrace> trace;  // only its immutable part is touched by the compile thread
   EscapeMask escapes;
-  const void* stream = nullptr;       // who asked
+  const void* stream = nullptr;  // who asked
 };
 
 struct CompileOutcome {

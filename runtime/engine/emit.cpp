@@ -109,8 +109,7 @@ bool Stream::Impl::limit_reached(const OpCall& call) const {
   const std::size_t n = values.size();
   if (n < engine.options.soft_window_limit) [[likely]]
     return false;
-  return n >= engine.options.hard_window_limit ||
-         (call.op == head_op && call.attr == head_attr && call.site == head_site);
+  return n >= engine.options.hard_window_limit || (call.op == head_op && call.attr == head_attr && call.site == head_site);
 }
 
 // Brings a value from outside into the window.
@@ -242,7 +241,8 @@ ValueRef Stream::Impl::run_untracked(const OpCall& call) {
     if (operand.value) {
       check_usable(*operand.value, call);
       if (operand.value->pending())
-        raise<ValueError>(call.site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
+        raise<ValueError>(call.site,
+                          "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
       key.operands[k] = {1, operand.value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};

@@ -1,10 +1,9 @@
 #include <runtime/engine/engine.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <unistd.h>
 
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>

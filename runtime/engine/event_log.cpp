@@ -1,8 +1,8 @@
 #include <runtime/engine/event_log.hpp>
 
-#include <fmt/format.h>
-
 #include <chrono>
+
+#include <fmt/format.h>
 
 namespace swage {
 
@@ -58,7 +58,7 @@ std::string describe_difference(const KeyHalf& expected, const KeyHalf& got) {
     const OperandKey &was = expected.operands[k], &is = got.operands[k];
     if (was == is) continue;
     const auto kind = [](const OperandKey& operand) {
-      return operand.is_tensor() ? fmt::format("the value {} records before", operand.ref)
+      return operand.is_tensor()          ? fmt::format("the value {} records before", operand.ref)
              : operand.ref == kScalarSlot ? std::string("a scalar")
              : operand.ref == kLiteral    ? std::string("a literal")
                                           : std::string("a new storage");

@@ -27,12 +27,12 @@ enum class EventCode : std::uint32_t {
   escapes_grew,  // a value outlived the window that the plan does not write out (`position`)
   evicted,       // known traces were dropped to stay within the limit; value = how many
 };
-inline constexpr std::array<std::string_view, 12> kEventNames = {
-    "kept", "requested", "compiled", "adopted",   "failed",       "refused",
-    "hit",  "missed",    "side_exit", "check_failed", "escapes_grew", "evicted"};
+inline constexpr std::array<std::string_view, 12> kEventNames = {"kept",      "requested",    "compiled",     "adopted",
+                                                                 "failed",    "refused",      "hit",          "missed",
+                                                                 "side_exit", "check_failed", "escapes_grew", "evicted"};
 
 struct Event {
-  std::uint64_t ns = 0;        // since the process began
+  std::uint64_t ns = 0;  // since the process began
   EventCode code = EventCode::kept;
   std::uint32_t trace = 0;     // nearest known trace, 0 if none
   std::uint32_t position = 0;  // record

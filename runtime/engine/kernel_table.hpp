@@ -22,9 +22,9 @@ struct KernelArgs {
   const KeyHalf* key = nullptr;
   const Attribute* attribute = nullptr;
   KernelView operands[3];
-  KernelView result;          // in place: the same view as operand 0. Never overlaps an operand otherwise.
-  ScalarValue scalar{};       // value of a kScalarSlot operand; random ops: integer = seed
-  std::int64_t offset = 0;    // random ops: Philox offset
+  KernelView result;        // in place: the same view as operand 0. Never overlaps an operand otherwise.
+  ScalarValue scalar{};     // value of a kScalarSlot operand; random ops: integer = seed
+  std::int64_t offset = 0;  // random ops: Philox offset
 };
 
 // The value of scalar operand k, as a double or an integer by its class.

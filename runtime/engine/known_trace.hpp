@@ -19,10 +19,10 @@ struct KnownTrace {
   std::uint64_t hits = 0;
   std::uint64_t side_exits = 0;
   std::uint32_t timed_runs = 0;
-  EscapeMask seen;          // every storage that has escaped so far
-  std::string refusal;      // why it is not compiled, in words
+  EscapeMask seen;      // every storage that has escaped so far
+  std::string refusal;  // why it is not compiled, in words
 
-  bool dropped = false;     // no longer in the trie
+  bool dropped = false;  // no longer in the trie
 
   std::unique_ptr<Plan> plan;
   std::vector<RecordIndex> outputs;  // the storages that the plan writes out

@@ -1,15 +1,15 @@
 #include <runtime/engine/log_file.hpp>
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/registry.hpp>
@@ -51,8 +51,9 @@ std::string trace_line(const KnownTrace& known) {
       R"({{"trace":{},"records":{},"ops":{},"runs":{},"hits":{},"side_exits":{},"eager_us":{:.3f},"plan":{},"compile_ms":{:.3f},)"
       R"("groups":{},"fused_ops":{},"library_calls":{},"refusal":{},"notes":{},"text":{}}})",
       known.trace.id, known.trace.size(), known.history.ops, known.history.runs, known.hits, known.side_exits,
-      known.history.eager_ns / 1000, known.plan != nullptr, known.compile_ms, known.groups, known.fused_ops, known.library_calls,
-      json_string(known.refusal), json_string(known.notes), json_string(print(known.trace, known.plan ? &known.plan->escapes() : &known.seen)));
+      known.history.eager_ns / 1000, known.plan != nullptr, known.compile_ms, known.groups, known.fused_ops,
+      known.library_calls, json_string(known.refusal), json_string(known.notes),
+      json_string(print(known.trace, known.plan ? &known.plan->escapes() : &known.seen)));
 }
 
 std::string write_path;
@@ -85,8 +86,8 @@ bool write_log(const std::filesystem::path& path) {
   if (!file) return false;
   const auto line = [&](const std::string& text) { fmt::print(file, "{}\n", text); };
   try {
-    line(fmt::format(R"({{"swage_log":{},"pid":{},"command":{},"seconds":{:.3f}}})", kLogVersion, getpid(), json_string(command_line()),
-                     static_cast<double>(nanoseconds_since_start()) * 1e-9));
+    line(fmt::format(R"({{"swage_log":{},"pid":{},"command":{},"seconds":{:.3f}}})", kLogVersion, getpid(),
+                     json_string(command_line()), static_cast<double>(nanoseconds_since_start()) * 1e-9));
     const EngineStats stats = engine_stats();
     line(fmt::format(
         R"({{"counters":{{"ops":{},"compiled_ops":{},"windows":{},"hits":{},"misses":{},"side_exits":{},"traces":{},"compiles":{},"compile_failures":{},"compile_ms_total":{:.3f}}}}})",
@@ -107,8 +108,8 @@ bool write_log(const std::filesystem::path& path) {
         why = event.position < trace.size() ? describe_difference(trace.keys[event.position], event.key) : "it went on";
       }
       line(fmt::format(R"({{"event":{},"ns":{},"trace":{},"position":{},"value":{},"why":{}}})",
-                       json_string(kEventNames[static_cast<std::size_t>(event.code)]), event.ns, event.trace, event.position, event.value,
-                       json_string(why)));
+                       json_string(kEventNames[static_cast<std::size_t>(event.code)]), event.ns, event.trace, event.position,
+                       event.value, json_string(why)));
     }
   } catch (...) {
     std::fclose(file);

@@ -8,13 +8,13 @@
 namespace swage {
 
 struct TraceHistory {
-  std::uint64_t runs = 0;          // since it was kept
-  double eager_ns = 0;             // mean time of its kernels when run eagerly
+  std::uint64_t runs = 0;  // since it was kept
+  double eager_ns = 0;     // mean time of its kernels when run eagerly
   std::uint32_t ops = 0;
-  bool compilable = true;          // false once refused, or while it touches borrowed memory
-  bool requested = false;          // queued, or a plan exists
-  std::uint32_t failures = 0;      // compilations that failed
-  bool escapes_grew = false;       // the plan's mask no longer covers what escapes
+  bool compilable = true;      // false once refused, or while it touches borrowed memory
+  bool requested = false;      // queued, or a plan exists
+  std::uint32_t failures = 0;  // compilations that failed
+  bool escapes_grew = false;   // the plan's mask no longer covers what escapes
   std::uint64_t runs_at_last_request = 0;
 };
 
@@ -31,9 +31,9 @@ inline constexpr double kPredictedSaving = 0.3;  // of the eager time
 // are drawn at random so that no period of the program can hide behind them.
 class Backoff {
  public:
-  bool skip();      // whether to sit this window out
+  bool skip();  // whether to sit this window out
   void succeeded() { misses_ = 0; }
-  void failed();    // the attempt was in vain
+  void failed();  // the attempt was in vain
 
  private:
   std::uint32_t misses_ = 0;

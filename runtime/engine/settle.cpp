@@ -1,7 +1,7 @@
 // Settling: what happens when a window ends, by a plan or by the interpreter, and what the engine learns from it.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
@@ -289,8 +289,8 @@ void Stream::Impl::consider(KnownTrace& known) {
   known.history.requested = true;
   known.history.escapes_grew = false;
   known.history.runs_at_last_request = known.history.runs;
-  const auto found = std::find_if(trie.traces().begin(), trie.traces().end(),
-                                  [&](const auto& trace) { return trace.get() == &known; });
+  const auto found =
+      std::find_if(trie.traces().begin(), trie.traces().end(), [&](const auto& trace) { return trace.get() == &known; });
   engine.queue->submit({*found, known.seen, &self}, engine.options.background);
 }
 

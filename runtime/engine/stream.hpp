@@ -23,8 +23,8 @@ struct OpCall {
   bool in_place = false;
   AttrId attr = 0;
   CallOperand operands[3];
-  ScalarValue scalar{};     // value of the kScalarSlot operand (at most one); random ops set it themselves
-  std::int64_t start = 0;   // narrow: the start along its dimension
+  ScalarValue scalar{};    // value of the kScalarSlot operand (at most one); random ops set it themselves
+  std::int64_t start = 0;  // narrow: the start along its dimension
   CallSite site;
 };
 
@@ -35,7 +35,7 @@ struct RandomState {
 
 class Stream {
  public:
-  static Stream& current();  // of the calling thread
+  static Stream& current();                       // of the calling thread
   static Stream* create() { return new Stream; }  // the registry makes them; never freed
 
   // Records the op and runs or defers it. Returns the result; for an in-place call that is operand 0 itself, with one more

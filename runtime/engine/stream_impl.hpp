@@ -111,8 +111,8 @@ struct Stream::Impl {
   RandomState random;
   void* arena = nullptr;
   std::size_t arena_bytes = 0;
-  std::vector<void*> buffers;   // by record, for plans and replays
-  std::vector<Value*> owners;   // by storage: the living owners of what this window produced
+  std::vector<void*> buffers;  // by record, for plans and replays
+  std::vector<Value*> owners;  // by storage: the living owners of what this window produced
   StreamCounters counters;
 };
 

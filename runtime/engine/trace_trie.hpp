@@ -22,8 +22,8 @@ class TraceTrie {
  public:
   // Moves the cursor over `key` if a known trace goes on so.
   bool advance(Cursor& cursor, const KeyHalf& key) const {
-    if (cursor.trace && cursor.position < cursor.trace->trace.size() &&
-        cursor.trace->trace.keys[cursor.position] == key) [[likely]] {
+    if (cursor.trace && cursor.position < cursor.trace->trace.size() && cursor.trace->trace.keys[cursor.position] == key)
+        [[likely]] {
       ++cursor.position;
       return true;
     }
@@ -32,7 +32,7 @@ class TraceTrie {
 
   // Takes a complete trace that is not known yet.
   KnownTrace& insert(std::shared_ptr<KnownTrace> trace);
-  void add_plan(KnownTrace& trace);     // it has a plan now
+  void add_plan(KnownTrace& trace);  // it has a plan now
   void remove_plan(KnownTrace& trace);
   std::size_t plans() const { return plans_; }
   const std::vector<std::shared_ptr<KnownTrace>>& traces() const { return traces_; }

@@ -9,8 +9,7 @@ namespace {
 
 struct HashAttribute {
   std::uint64_t operator()(const Attribute& attribute) const {
-    std::uint64_t hash =
-        mix_word(std::bit_cast<std::uint64_t>(attribute.real), static_cast<std::uint64_t>(attribute.dtype));
+    std::uint64_t hash = mix_word(std::bit_cast<std::uint64_t>(attribute.real), static_cast<std::uint64_t>(attribute.dtype));
     for (std::int64_t value : attribute.ints) hash = mix_word(hash, static_cast<std::uint64_t>(value));
     return mix_word(hash, attribute.ints.size());
   }
@@ -28,8 +27,7 @@ InternTable<Attribute, HashAttribute>& table() {
 }  // namespace
 
 bool operator==(const Attribute& a, const Attribute& b) {
-  return a.ints == b.ints && a.dtype == b.dtype &&
-         std::bit_cast<std::uint64_t>(a.real) == std::bit_cast<std::uint64_t>(b.real);
+  return a.ints == b.ints && a.dtype == b.dtype && std::bit_cast<std::uint64_t>(a.real) == std::bit_cast<std::uint64_t>(b.real);
 }
 
 AttrId intern(const Attribute& attribute) { return table().intern(attribute); }

@@ -1,8 +1,8 @@
 #include <runtime/ops/inference.hpp>
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include <runtime/core/error.hpp>
 
@@ -105,8 +105,7 @@ ViewDesc infer_pointwise(const Call& call) {
     if (first)
       dims = operand.desc->dims;
     else if (!broadcast(dims, operand.desc->dims, dims))
-      raise<ShapeError>(call.site,
-                        "[{}] shapes {} do not broadcast: aligned at the right, extents must be equal or 1",
+      raise<ShapeError>(call.site, "[{}] shapes {} do not broadcast: aligned at the right, extents must be equal or 1",
                         name_of(call.op), shapes(call));
     first = false;
   }
@@ -144,8 +143,7 @@ ViewDesc infer_reduction(const Call& call) {
     if (ints[i] < 0 || ints[i] >= input.rank())
       raise<IndexError>(call.site, "[{}] dimension {} is out of range for shape {}", name_of(call.op), ints[i],
                         to_string(input.dims));
-    if (i > 1 && ints[i] <= ints[i - 1])
-      raise<ValueError>(call.site, "[{}] a dimension is listed twice", name_of(call.op));
+    if (i > 1 && ints[i] <= ints[i - 1]) raise<ValueError>(call.site, "[{}] a dimension is listed twice", name_of(call.op));
   }
   if (call.op == Op::argmax && ints.size() != 2)
     raise<ValueError>(call.site, "[argmax] takes exactly one dimension, not {}", ints.size() - 1);
@@ -156,8 +154,7 @@ ViewDesc infer_reduction(const Call& call) {
 
 ViewDesc infer_matmul(const Call& call) {
   const ViewDesc &a = call.tensor(0), &b = call.tensor(1);
-  if (a.rank() != 2 || b.rank() != 2)
-    raise<ShapeError>(call.site, "[matmul] takes two matrices, not {}", shapes(call));
+  if (a.rank() != 2 || b.rank() != 2) raise<ShapeError>(call.site, "[matmul] takes two matrices, not {}", shapes(call));
   if (a.dims[1] != b.dims[0])
     raise<ShapeError>(call.site, "[matmul] cannot multiply {} by {}: the right operand must have {} rows", to_string(a.dims),
                       to_string(b.dims), a.dims[1]);
@@ -218,8 +215,8 @@ ViewDesc infer_view(const Call& call) {
     case Op::reshape: {
       result.dims = dims_of(call.attribute);
       if (result.dims.product() != input.numel())
-        raise<ShapeError>(call.site, "[reshape] shape {} has {} elements, shape {} has {}", to_string(input.dims), input.numel(),
-                          to_string(result.dims), result.dims.product());
+        raise<ShapeError>(call.site, "[reshape] shape {} has {} elements, shape {} has {}", to_string(input.dims),
+                          input.numel(), to_string(result.dims), result.dims.product());
       if (!reshape_strides(input, result.dims, result.strides))
         raise<ShapeError>(call.site, "[reshape] {} cannot be viewed as {} without a copy", to_string(input),
                           to_string(result.dims));
@@ -260,7 +257,8 @@ ViewDesc infer_index(const Call& call) {
   bool fits = index.rank() == self.rank();
   for (int d = 0; fits && d < self.rank(); ++d) fits = d == dim || index.dims[d] <= self.dims[d];
   if (!fits)
-    raise<ShapeError>(call.site, "[{}] an index of shape {} does not fit shape {}: apart from dimension {}, it must not be larger",
+    raise<ShapeError>(call.site,
+                      "[{}] an index of shape {} does not fit shape {}: apart from dimension {}, it must not be larger",
                       name_of(call.op), to_string(index.dims), to_string(self.dims), dim);
   if (call.op == Op::gather) return row_major(dtype, index.dims);
   if (!(call.tensor(2).dims == index.dims))
@@ -275,8 +273,7 @@ ViewDesc infer(Op op, const Attribute& attribute, std::span<const OperandType> o
   const Call call{op, attribute, operands, in_place, site};
   if (operands.size() != info(op).arity)
     raise<ValueError>(site, "[{}] takes {} operands, not {}", name_of(op), info(op).arity, operands.size());
-  if (in_place && kind_of(op) != OpKind::pointwise)
-    raise<ValueError>(site, "[{}] cannot work in place", name_of(op));
+  if (in_place && kind_of(op) != OpKind::pointwise) raise<ValueError>(site, "[{}] cannot work in place", name_of(op));
   switch (kind_of(op)) {
     case OpKind::pointwise: return infer_pointwise(call);
     case OpKind::reduction: return infer_reduction(call);

@@ -10,6 +10,7 @@
 
 namespace swage {
 
+// clang-format off
 enum class Op : std::uint16_t {
   none,
   // Structure of a trace.
@@ -31,6 +32,7 @@ enum class Op : std::uint16_t {
   gather, scatter_add,
   count_,
 };
+// clang-format on
 inline constexpr int kOps = static_cast<int>(Op::count_);
 
 enum class OpKind : std::uint8_t { structure, pointwise, reduction, contraction, view, fill, random, index };

@@ -58,9 +58,9 @@ struct KeyHalf {
 };
 
 struct ValueHalf {
-  Value* result = nullptr;   // weak, cleared when the value dies or a later record rewrites it; input records own theirs
-  std::int64_t offset = 0;   // input and view records: elements from the start of the storage; random ops: Philox offset
-  ScalarValue scalar{};      // the scalar slot; random ops: the seed
+  Value* result = nullptr;  // weak, cleared when the value dies or a later record rewrites it; input records own theirs
+  std::int64_t offset = 0;  // input and view records: elements from the start of the storage; random ops: Philox offset
+  ScalarValue scalar{};     // the scalar slot; random ops: the seed
   CallSite site;
 };
 

@@ -39,21 +39,19 @@ struct Cell {
 
 struct Trace {
   std::uint32_t id = 0;
-  std::uint64_t hash = 0;                // of all keys, in order
-  std::vector<KeyHalf> keys;             // the last one is the cut
-  std::vector<DescId> results;           // descriptor of each record's result
-  std::vector<RecordIndex> storages;     // storage of each record's result; its own index where it makes one
-  std::vector<RecordIndex> last_use;     // by storage (meaningful at storage records): last record that touches it
-  std::vector<CallSite> sites;           // where each record was first issued
+  std::uint64_t hash = 0;             // of all keys, in order
+  std::vector<KeyHalf> keys;          // the last one is the cut
+  std::vector<DescId> results;        // descriptor of each record's result
+  std::vector<RecordIndex> storages;  // storage of each record's result; its own index where it makes one
+  std::vector<RecordIndex> last_use;  // by storage (meaningful at storage records): last record that touches it
+  std::vector<CallSite> sites;        // where each record was first issued
   std::vector<Cell> cells;
 
   std::size_t size() const { return keys.size(); }
   std::size_t n_ops() const;  // primitives: all but input and cut records
   bool is_input(RecordIndex i) const { return keys[i].op == Op::input; }
   // The record that operand `k` of record `i` names.
-  RecordIndex operand(RecordIndex i, int k) const {
-    return i - static_cast<RecordIndex>(keys[i].operands[k].ref);
-  }
+  RecordIndex operand(RecordIndex i, int k) const { return i - static_cast<RecordIndex>(keys[i].operands[k].ref); }
 };
 
 // Fills results' storages, last uses, cells and the hash from keys and results.

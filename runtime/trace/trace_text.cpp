@@ -4,10 +4,10 @@
 //
 // Literal operands are written as numbers, integers with a trailing i; an underscore marks an in-place record; strides follow a
 // colon where they are not row-major. The cut has no result. Escaping storages follow on a last line.
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include <runtime/core/error.hpp>
 #include <runtime/trace/trace.hpp>

@@ -16,9 +16,7 @@ std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 template <int half, class V>
 typename V::Element fold(V x) {
   if constexpr (half >= 1) {
-    Raw<typename V::Bits::Element> index;
-    for (int i = 0; i < V::kLanes; ++i) index[i] = (i + half) % V::kLanes;
-    return fold<half / 2>(x + V{__builtin_shuffle(x.v, index)});
+    return fold<half / 2>(x + rotate<half>(x));
   } else {
     return x.v[0];
   }

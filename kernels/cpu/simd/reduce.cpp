@@ -69,9 +69,7 @@ struct Reduce {
     template <int half>
     static void fold_halves(V& x) {
       if constexpr (half >= 1) {
-        Raw<typename V::Bits::Element> index;
-        for (int i = 0; i < V::kLanes; ++i) index[i] = (i + half) % V::kLanes;
-        x = Step::apply(x, V{__builtin_shuffle(x.v, index)});
+        x = Step::apply(x, rotate<half>(x));
         fold_halves<half / 2>(x);
       }
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <immintrin.h>
 #include <type_traits>
+#include <utility>
 
 namespace swage::SWAGE_SIMD {
 
@@ -178,6 +179,16 @@ Number<T> select(LaneMask<sizeof(T)> mask, Number<T> a, Number<T> b) {
   return {reinterpret_cast<Raw<T>>(_mm256_blendv_epi8(reinterpret_cast<__m256i>(b.v), reinterpret_cast<__m256i>(a.v),
                                                       reinterpret_cast<__m256i>(mask.bits)))};
 #endif
+}
+
+// Lane i of the result is lane i + `by` of `a`, counted around.
+template <int by, class T, int... lane>
+Number<T> rotate(Number<T> a, std::integer_sequence<int, lane...>) {
+  return {__builtin_shufflevector(a.v, a.v, (lane + by) % Number<T>::kLanes...)};
+}
+template <int by, class T>
+Number<T> rotate(Number<T> a) {
+  return rotate<by>(a, std::make_integer_sequence<int, Number<T>::kLanes>());
 }
 
 template <class T>
