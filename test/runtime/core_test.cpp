@@ -1,12 +1,12 @@
 // The ground under the ground: descriptors, allocation, threads, call sites, inference.
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <cstring>
 #include <numeric>
 #include <set>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>

@@ -1,11 +1,10 @@
 // The engine with a fake compiler: recording, deferral, escapes, cuts, leaving, poisoning.
-#include <test/runtime/fakes.hpp>
-
 #include <cstring>
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
+#include <test/runtime/fakes.hpp>
 
 namespace swage::fake {
 namespace {

@@ -2,11 +2,11 @@
 // fills what nobody asked it to write with garbage, so that a wrong escape shows in the bits.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <initializer_list>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include <runtime/engine/engine.hpp>
 #include <runtime/engine/stream.hpp>

@@ -1,10 +1,11 @@
 // Traces: text form, storages, keys, masks, the trie, policy.
+#include <runtime/trace/trace.hpp>
+
 #include <gtest/gtest.h>
 
 #include <runtime/core/error.hpp>
 #include <runtime/engine/policy.hpp>
 #include <runtime/engine/trace_trie.hpp>
-#include <runtime/trace/trace.hpp>
 
 namespace swage {
 namespace {
