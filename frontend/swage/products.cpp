@@ -70,8 +70,7 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Pai
   require_defined(site, "conv2d", weight, "the weight");
   const DType dtype = common_float(site, "conv2d", input, weight);
   const detail::Attr attr{.ints = {stride.height, stride.width, padding.height, padding.width}, .dtype = DType::f32};
-  const Tensor result =
-      detail::call(site, Op::conv2d, {detail::cast(site, input, dtype), detail::cast(site, weight, dtype)}, &attr);
+  Tensor result = detail::call(site, Op::conv2d, {detail::cast(site, input, dtype), detail::cast(site, weight, dtype)}, &attr);
   if (!bias.defined()) return result;
   if (bias.dim() != 1 || bias.sizes()[0] != weight.sizes()[0])
     raise<ShapeError>(SiteScope::or_else(site), "[conv2d] the bias must have shape {}, one for each output channel, not {}",

@@ -83,9 +83,9 @@ class Pass {
       for (std::size_t k = 0; k < edges.size(); ++k) {
         const Edge& edge = edges[k];
         if (!edge.wanted() || (capturing_ && !needed(edge))) continue;
-        Tensor part =
+        const Tensor part =
             node.custom ? node.custom->gradient(gradient, k) : rule_of(node.op).gradient(context, static_cast<int>(k));
-        if (part.defined()) send(edge, sum_to(std::move(part), desc_of(edge.desc).dims));
+        if (part.defined()) send(edge, sum_to(part, desc_of(edge.desc).dims));
       }
     }
     if (!retain_) node.free_saved();

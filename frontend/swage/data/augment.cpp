@@ -21,7 +21,7 @@ Tensor shifted(const Tensor& images, int reach, HostRandom& random) {
   const std::int64_t channels = sizes[1], height = sizes[2], width = sizes[3];
   const std::vector<float> from = images.to_vector<float>();
   std::vector<float> to(from.size(), 0.0f);
-  const auto span = static_cast<std::uint64_t>(2 * reach + 1);
+  const std::uint64_t span = 2 * static_cast<std::uint64_t>(reach) + 1;
   for (std::int64_t n = 0; n < sizes[0]; ++n) {
     const std::int64_t down = static_cast<std::int64_t>(random.below(span)) - reach;
     const std::int64_t right = static_cast<std::int64_t>(random.below(span)) - reach;
