@@ -55,11 +55,11 @@ template <class T>
 T Tensor::item() const {
   return single<T>(caller(), *this);
 }
-template float Tensor::item() const;
-template double Tensor::item() const;
-template bool Tensor::item() const;
-template int Tensor::item() const;
-template std::int64_t Tensor::item() const;
+template float Tensor::item<float>() const;
+template double Tensor::item<double>() const;
+template bool Tensor::item<bool>() const;
+template int Tensor::item<int>() const;
+template std::int64_t Tensor::item<std::int64_t>() const;
 
 double Tensor::item() const { return single<double>(caller(), *this); }
 

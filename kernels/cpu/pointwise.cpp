@@ -310,7 +310,7 @@ void run_pointwise(const KernelArgs& args) {
   std::array<const ViewDesc*, kViews> descs = {&result};
   nest.data[0] = run.out;
   for (int k = 0; k < operands; ++k) {
-    descs[static_cast<std::size_t>(k + 1)] = views[k].desc;
+    descs[static_cast<std::size_t>(k) + 1] = views[k].desc;
     nest.data[k + 1] = static_cast<char*>(views[k].data);
   }
   std::copy(size, size + nest.views, nest.size);
