@@ -76,6 +76,7 @@ std::vector<std::filesystem::path> list_logs() {
     if (entry.path().extension() == ".jsonl") found.emplace_back(entry.last_write_time(error), entry.path());
   std::sort(found.rbegin(), found.rend());
   std::vector<std::filesystem::path> paths;
+  paths.reserve(found.size());
   for (auto& [time, path] : found) paths.push_back(std::move(path));
   return paths;
 }
