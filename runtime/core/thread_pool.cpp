@@ -45,7 +45,13 @@ class Pool {
     }
     wake_.notify_all();
     run_part(0);
-    while (remaining_.load(std::memory_order_acquire) != 0) _mm_pause();
+    // A worker may have lost its core to another process: give it ours rather than spin against it.
+    for (int spin = 0; remaining_.load(std::memory_order_acquire) != 0; ++spin) {
+      if (spin < 4000)
+        _mm_pause();
+      else
+        std::this_thread::yield();
+    }
   }
 
  private:

@@ -21,7 +21,7 @@ void check_start(const OpCall& call) {
   const ViewDesc& operand = call.operands[0].value->view();
   if (ints.size() != 2 || ints[0] < 0 || ints[0] >= operand.rank()) return;  // inference says what is wrong
   const std::int64_t extent = operand.dims[static_cast<int>(ints[0])];
-  if (call.start < 0 || ints[1] < 0 || call.start + ints[1] > extent)
+  if (call.start < 0 || ints[1] < 0 || ints[1] > extent || call.start > extent - ints[1])
     raise<IndexError>(call.site, "[narrow] elements {} to {} are out of range for dimension {} of shape {}", call.start,
                       call.start + ints[1], ints[0], to_string(operand.dims));
 }
@@ -33,7 +33,7 @@ std::int64_t drawn_elements(const ViewDesc& desc) { return (desc.numel() + 3) / 
 ValueRef Stream::Impl::emit(const OpCall& call) {
   if (call.op == Op::narrow) check_start(call);
   if (open && limit_reached(call))
-    cut(values.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
+    cut(window.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
   if (!open) begin_window();
   if (mode == WindowMode::untracked) return run_untracked(call);
 
@@ -46,13 +46,13 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
     const CallOperand& operand = call.operands[k];
     if (Value* value = operand.value) {
       check_usable(*value, call);
-      const RecordIndex at = epoch_of(value->tag) == epoch ? index_of(value->tag) : enter(*value, call.site);
+      const RecordIndex at = window.tagged(value->tag) ? index_of(value->tag) : enter(*value, call.site);
       key.operands[k] = {static_cast<std::int32_t>(at), value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};
     }
   }
-  const RecordIndex here = size();
+  const RecordIndex here = window.size();
   for (int k = 0; k < call.n_operands; ++k)
     if (call.operands[k].value) key.operands[k].ref = static_cast<std::int32_t>(here) - key.operands[k].ref;
   if (head_op == Op::none) {
@@ -62,26 +62,29 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   }
 
   if (mode == WindowMode::deferring) {
-    if (follow(key)) return defer(call, key);
-    leave(on_path ? nullptr : &key);
-    // The path may go on all the same, without a plan below it: then its descriptors still hold.
-    if (on_path) --cursor.position;
+    const Cursor before = window.cursor;
+    if (!trie.advance(window.cursor, key)) {
+      leave(&key);
+    } else if (window.cursor.trace->plans_below > 0) {
+      try {
+        check_deferred(call, key);
+      } catch (...) {  // nothing was recorded
+        window.cursor = before;
+        throw;
+      }
+      return defer(call, key);
+    } else {  // the path goes on, but no plan stands below it
+      leave(nullptr);
+      window.cursor = before;
+    }
   }
   return run(call, key);
 }
 
-// Deferring: whether the cursor moved over `key` onto a path below which a plan stands.
-bool Stream::Impl::follow(const KeyHalf& key) {
-  if (!trie.advance(cursor, key)) {
-    on_path = false;
-    return false;
-  }
-  return cursor.trace->plans_below > 0;
-}
-
 void Stream::Impl::missed(const KeyHalf& key) {
-  on_path = false;
+  const Cursor& cursor = window.cursor;
   if (cursor.trace) event_log().add(EventCode::missed, cursor.trace->trace.id, cursor.position, 0, key);
+  window.leave_path();
 }
 
 void Stream::Impl::begin_window() {
@@ -93,10 +96,9 @@ void Stream::Impl::begin_window() {
     return;
   }
   if (engine.queue && engine.queue->finished() != collected) adopt_plans();
-  epoch = next_epoch();
-  cursor = {};
-  on_path = true;
-  hash = 0;
+  window.epoch = next_epoch();
+  window.cursor = {};
+  window.on_path = true;
   kernel_ns = 0;
   touches_at_once = false;
   head_op = Op::none;
@@ -106,7 +108,7 @@ void Stream::Impl::begin_window() {
 }
 
 bool Stream::Impl::limit_reached(const OpCall& call) const {
-  const std::size_t n = values.size();
+  const std::size_t n = window.size();
   if (n < engine.options.soft_window_limit) [[likely]]
     return false;
   return n >= engine.options.hard_window_limit || (call.op == head_op && call.attr == head_attr && call.site == head_site);
@@ -118,8 +120,8 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   if ((owner.flags & Value::kPending) && owner.stream != &self)
     raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
   const bool at_once = owner.runs_at_once();
-  const bool known_storage = epoch_of(owner.storage_tag) == epoch;
-  const RecordIndex here = size();
+  const bool known_storage = window.tagged(owner.storage_tag);
+  const RecordIndex here = window.size();
   KeyHalf key;
   key.op = Op::input;
   key.n_operands = 1;
@@ -127,40 +129,31 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   key.operands[0] = {known_storage ? static_cast<std::int32_t>(here - index_of(owner.storage_tag)) : 0, value.desc};
   touches_at_once |= at_once;
 
-  if (mode == WindowMode::deferring && !follow(key)) {
-    leave(on_path ? nullptr : &key);
-  } else if (mode == WindowMode::running && on_path && !trie.advance(cursor, key)) {
-    missed(key);
+  if (window.on_path) {
+    const bool known = trie.advance(window.cursor, key);
+    if (mode == WindowMode::deferring && !known)
+      leave(&key);
+    else if (mode == WindowMode::deferring && (at_once || window.cursor.trace->plans_below == 0))
+      leave(nullptr);  // what touches this storage runs now, or no plan can come of it; the window's identity is untouched
+    else if (!known)
+      missed(key);
   }
-  if (at_once && mode == WindowMode::deferring) leave(nullptr);  // run now; the identity of the window is untouched
 
   retain(&value);
-  value.tag = make_tag(epoch, here);
+  value.tag = make_tag(window.epoch, here);
   value.stream = &self;
   if (!known_storage) owner.storage_tag = value.tag;
-  const ValueHalf half{&value, value.offset, {}, site};
-  if (mode == WindowMode::deferring)
-    values.push_back(half);
-  else
-    push_running(key, value.desc, half);
+  window.push(key, value.desc, {&value, value.offset, {}, site});
   return here;
 }
 
-void Stream::Impl::push_running(const KeyHalf& key, DescId result, const ValueHalf& half) {
-  keys.push_back(key);
-  results.push_back(result);
-  storages.push_back(storage_of(key, size(), storages));
-  values.push_back(half);
-  hash = mix_key(hash, key);
-}
-
 ValueRef Stream::Impl::defer(const OpCall& call, const KeyHalf& key) {
-  const DescId result = path().results[cursor.position - 1];
+  const DescId result = window.path().results[window.cursor.position - 1];
   ValueHalf half{nullptr, 0, call.scalar, call.site};
   Value* value = make_result(call, result, half);
   if (!key.in_place() && !value->base) value->flags = Value::kPending;
   touch_result(call, value);
-  values.push_back(half);
+  window.push(key, result, half);
   return ValueRef::adopt(value);
 }
 
@@ -176,8 +169,7 @@ Value* Stream::Impl::make_result(const OpCall& call, DescId result, ValueHalf& h
     value->stream = &self;
     if (kind_of(call.op) == OpKind::view) {
       const Value& from = *call.operands[0].value;
-      value->base = const_cast<Value*>(from.owner());
-      retain(value->base);
+      set_base(value, const_cast<Value*>(from.owner()));
       value->offset = from.offset + view_offset(call.op, attribute_of(call.attr), from.view(), call.start);
       half.offset = value->offset;
     } else if (kind_of(call.op) == OpKind::random) {
@@ -192,12 +184,11 @@ Value* Stream::Impl::make_result(const OpCall& call, DescId result, ValueHalf& h
 
 // Moves the tags of a record's result to this record.
 void Stream::Impl::touch_result(const OpCall& call, Value* value) {
-  const Tag tag = make_tag(epoch, size());
+  const Tag tag = make_tag(window.epoch, window.size());
   if (call.in_place) {
     // The entry of the record that made the older version is cleared: only the last version escapes. Inputs keep theirs.
     const RecordIndex before = index_of(value->tag);
-    const bool input = mode == WindowMode::deferring ? path().is_input(before) : keys[before].op == Op::input;
-    if (!input) values[before].result = nullptr;
+    if (!window.is_input(before)) window.values[before].result = nullptr;
     ++value->owner()->version;
     value->owner()->write_tag = tag;
   } else if (!value->base) {
@@ -208,26 +199,20 @@ void Stream::Impl::touch_result(const OpCall& call, Value* value) {
 }
 
 ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
-  const Cursor before = cursor;
-  DescId result;
-  if (on_path && trie.advance(cursor, key)) {
-    result = path().results[cursor.position - 1];
-  } else {
-    cursor = before;
-    result = infer_result(call, key);
-    if (on_path) missed(key);
-  }
+  const Cursor before = window.cursor;
+  const bool known = window.on_path && trie.advance(window.cursor, key);
   ValueHalf half{nullptr, 0, call.scalar, call.site};
-  ValueRef value;
   try {
-    value = execute(call, key, result, half);
+    const DescId result = known ? window.path().results[window.cursor.position - 1] : infer_result(call, key);
+    ValueRef value = execute(call, key, result, half);
+    if (window.on_path && !known) missed(key);
+    touch_result(call, value.get());
+    window.push(key, result, half);
+    return value;
   } catch (...) {  // nothing was recorded
-    if (on_path) cursor = before;
+    window.cursor = before;
     throw;
   }
-  touch_result(call, value.get());
-  push_running(key, result, half);
-  return value;
 }
 
 ValueRef Stream::Impl::run_untracked(const OpCall& call) {
@@ -274,6 +259,25 @@ DescId Stream::Impl::infer_result(const OpCall& call, const KeyHalf& key) {
   return result;
 }
 
+void Stream::Impl::check_data(const OpCall& call, const KernelArgs& args) const {
+  if (auto wrong = engine.kernels.check[static_cast<std::size_t>(call.op)](args))
+    raise<IndexError>(call.site, "[{}] {}", name_of(call.op), *wrong);
+}
+
+// A bad index is an error of the op that is given it, not of the read that settles the window. An index that the window itself
+// computes cannot be looked at yet; no plan is made of such a trace.
+void Stream::Impl::check_deferred(const OpCall& call, const KeyHalf& key) const {
+  if (!info(call.op).checked) return;
+  const Value& index = *call.operands[1].value;
+  if (index.pending() || window.tagged(index.owner()->write_tag)) return;
+  KernelArgs args;
+  args.key = &key;
+  args.attribute = &attribute_of(key.attr);
+  args.operands[0].desc = &call.operands[0].value->view();
+  args.operands[1] = {index.address(), &index.view()};
+  check_data(call, args);
+}
+
 // Runs one op now. Nothing has changed if it throws, but for the random offset.
 ValueRef Stream::Impl::execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half) {
   const OpInfo& op = info(call.op);
@@ -286,10 +290,7 @@ ValueRef Stream::Impl::execute(const OpCall& call, const KeyHalf& key, DescId re
   for (int k = 0; k < call.n_operands; ++k)
     if (const Value* value = call.operands[k].value) args.operands[k] = {value->address(), &value->view()};
   args.scalar = call.scalar;
-  if (op.checked) {
-    if (auto wrong = engine.kernels.check[static_cast<std::size_t>(call.op)](args))
-      raise<IndexError>(call.site, "[{}] {}", op.name, *wrong);
-  }
+  if (op.checked) check_data(call, args);
   ValueRef value = ValueRef::adopt(make_result(call, result, half));
   args.scalar = half.scalar;
   args.offset = half.offset;

@@ -125,7 +125,7 @@ void StreamRegistry::give_back(Stream* stream) {
   Stream::Impl& impl = stream->impl();
   if (impl.open) {
     impl.owners.clear();
-    for (const ValueHalf& half : impl.values)
+    for (const ValueHalf& half : impl.window.values)
       if (half.result && half.result->pending()) impl.owners.push_back(half.result->owner());
     impl.poison();
     impl.close();

@@ -1,5 +1,6 @@
 #include <runtime/engine/event_log.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -15,25 +16,25 @@ std::uint64_t nanoseconds_since_start() {
 void EventLog::add(EventCode code, std::uint32_t trace, std::uint32_t position, std::uint32_t value, const KeyHalf& key) {
   const Event event{nanoseconds_since_start(), code, trace, position, value, key};
   std::lock_guard lock(mutex_);
-  if (ring_.size() < kCapacity)
-    ring_.push_back(event);
+  Ring& ring = code == EventCode::hit ? hits_ : decisions_;
+  if (ring.events.size() < kCapacity)
+    ring.events.push_back(event);
   else
-    ring_[total_ % kCapacity] = event;
-  ++total_;
+    ring.events[ring.total % kCapacity] = event;
+  ++ring.total;
 }
 
 std::vector<Event> EventLog::events() const {
   std::lock_guard lock(mutex_);
-  std::vector<Event> events;
-  events.reserve(ring_.size());
-  const std::size_t first = ring_.size() < kCapacity ? 0 : total_ % kCapacity;
-  for (std::size_t i = 0; i < ring_.size(); ++i) events.push_back(ring_[(first + i) % ring_.size()]);
+  std::vector<Event> events = decisions_.events;
+  events.insert(events.end(), hits_.events.begin(), hits_.events.end());
+  std::ranges::stable_sort(events, {}, &Event::ns);
   return events;
 }
 
 std::uint64_t EventLog::total() const {
   std::lock_guard lock(mutex_);
-  return total_;
+  return decisions_.total + hits_.total;
 }
 
 EventLog& event_log() {

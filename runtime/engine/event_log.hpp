@@ -1,4 +1,5 @@
-// The always-on log of decisions: a bounded ring of events with their reasons. Per-op work is counted (StreamCounters), events are
+// The always-on log of decisions: bounded rings of events with their reasons; hits have a ring of their own, so that they crowd
+// nothing out. Per-op work is counted (StreamCounters), events are
 // per window and per compilation. What it holds is turned into words only when it is read.
 #pragma once
 
@@ -42,16 +43,19 @@ struct Event {
 
 class EventLog {
  public:
-  static constexpr std::size_t kCapacity = 1 << 14;
+  static constexpr std::size_t kCapacity = 1 << 13;  // of each ring
 
   void add(EventCode code, std::uint32_t trace, std::uint32_t position = 0, std::uint32_t value = 0, const KeyHalf& key = {});
-  std::vector<Event> events() const;  // oldest first; at most kCapacity
+  std::vector<Event> events() const;  // oldest first
   std::uint64_t total() const;        // ever added
 
  private:
+  struct Ring {
+    std::vector<Event> events;
+    std::uint64_t total = 0;
+  };
   mutable std::mutex mutex_;
-  std::vector<Event> ring_;
-  std::uint64_t total_ = 0;
+  Ring decisions_, hits_;
 };
 
 EventLog& event_log();

@@ -6,6 +6,11 @@ namespace swage {
 
 double predicted_compile_ns(std::uint32_t ops) { return 2e6 + 2e5 * ops; }
 
+double predicted_saving_ns(const TraceHistory& history) {
+  constexpr double kOfKernels = 0.3, kOverheadPerOp = 80;
+  return history.eager_ns == 0 ? 0 : kOfKernels * history.eager_ns + kOverheadPerOp * history.ops;
+}
+
 Decision decide(const TraceHistory& history, const EngineOptions& options) {
   if (options.tier != Tier::compiled || !history.compilable || history.ops == 0) return Decision::none;
   if (history.requested && !history.escapes_grew) return Decision::none;
@@ -13,7 +18,7 @@ Decision decide(const TraceHistory& history, const EngineOptions& options) {
   const std::uint64_t wait = std::uint64_t{options.runs_before_compiling} << std::min<std::uint32_t>(history.failures, 16);
   if (history.runs < history.runs_at_last_request + wait) return Decision::none;
   if (options.weigh_cost &&
-      static_cast<double>(history.runs) * history.eager_ns * kPredictedSaving < predicted_compile_ns(history.ops))
+      static_cast<double>(history.runs) * predicted_saving_ns(history) < predicted_compile_ns(history.ops))
     return Decision::none;
   return Decision::compile;
 }

@@ -25,7 +25,8 @@ Decision decide(const TraceHistory& history, const EngineOptions& options);
 
 // What a compilation is expected to cost, in nanoseconds of the compile thread.
 double predicted_compile_ns(std::uint32_t ops);
-inline constexpr double kPredictedSaving = 0.3;  // of the eager time
+// What a plan is expected to save in one run: a part of the kernels' time, and the way of each op to its kernel.
+double predicted_saving_ns(const TraceHistory& history);
 
 // When windows keep leaving known paths, or never repeat, fewer of them are deferred or tracked: skips double up to a bound, and
 // are drawn at random so that no period of the program can hide behind them.

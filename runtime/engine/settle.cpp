@@ -31,56 +31,56 @@ KeyHalf cut_key(CutReason reason) {
 
 void Stream::Impl::cut(CutReason reason, CallSite site) {
   if (!open) return;
-  if (mode == WindowMode::untracked || values.empty()) {
+  if (mode == WindowMode::untracked || window.values.empty()) {
     close();
     return;
   }
   const KeyHalf key = cut_key(reason);
   const ValueHalf half{nullptr, 0, {}, site};
+  const bool known = window.on_path && trie.advance(window.cursor, key);
   if (mode == WindowMode::deferring) {
-    if (follow(key) && cursor.at_end() && cursor.trace->plan) {
-      values.push_back(half);
-      if (run_plan(*cursor.trace)) {
-        finish(cursor.trace);
+    if (known && window.cursor.trace->plan) {
+      window.push(key, 0, half);
+      if (run_plan(*window.cursor.trace)) {
+        finish(window.cursor.trace);
         return;
       }
-      values.pop_back();
+      window.values.pop_back();
     }
-    leave(on_path ? nullptr : &key);
-  } else if (on_path && !trie.advance(cursor, key)) {
+    leave(known ? nullptr : &key);
+  } else if (window.on_path && !known) {
     missed(key);
   }
-  push_running(key, 0, half);
+  window.push(key, 0, half);
   finish(nullptr);
 }
 
 // The storage, made in this window, that the living result of record i belongs to; kNone for inputs and the dead.
 RecordIndex Stream::Impl::produced_storage(RecordIndex i) const {
-  const Value* result = values[i].result;
+  const Value* result = window.values[i].result;
   if (!result) return kNone;
   const Value* owner = result->owner();
-  if (epoch_of(owner->storage_tag) != epoch) return kNone;
+  if (!window.tagged(owner->storage_tag)) return kNone;
   const RecordIndex storage = index_of(owner->storage_tag);
-  const Op op = mode == WindowMode::deferring ? path().keys[storage].op : keys[storage].op;
-  return op == Op::input ? kNone : storage;
+  return window.is_input(storage) ? kNone : storage;
 }
 
 EscapeMask Stream::Impl::escapes() const {
-  EscapeMask mask(size());
-  for (RecordIndex i = 0; i < size(); ++i)
+  EscapeMask mask(window.size());
+  for (RecordIndex i = 0; i < window.size(); ++i)
     if (const RecordIndex storage = produced_storage(i); storage != kNone) mask.set(storage);
   return mask;
 }
 
 // Everything that can fail, before anything is written: the mask, memory, the plan's own checks. Fills `buffers` and `owners`.
 bool Stream::Impl::acquire(KnownTrace& known) {
-  const RecordIndex n = size();
+  const RecordIndex n = window.size();
   const Trace& trace = known.trace;
   owners.assign(n, nullptr);
   buffers.assign(n, nullptr);
   for (RecordIndex i = 0; i < n; ++i) {
     if (trace.is_input(i)) {
-      if (trace.storages[i] == i) buffers[i] = values[i].result->owner()->data;
+      if (trace.storages[i] == i) buffers[i] = window.values[i].result->owner()->data;
       continue;
     }
     const RecordIndex storage = produced_storage(i);
@@ -91,7 +91,7 @@ bool Stream::Impl::acquire(KnownTrace& known) {
       known.history.escapes_grew = true;
       return false;
     }
-    owners[storage] = values[i].result->owner();
+    owners[storage] = window.values[i].result->owner();
   }
   try {
     if (known.plan->arena_bytes() > arena_bytes) {
@@ -106,7 +106,7 @@ bool Stream::Impl::acquire(KnownTrace& known) {
     for (RecordIndex storage : known.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
     return false;
   }
-  if (auto failure = known.plan->check({values, buffers, arena})) {
+  if (auto failure = known.plan->check({window.values, buffers, arena})) {
     event_log().add(EventCode::check_failed, trace.id, failure->record);
     for (RecordIndex storage : known.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
     return false;
@@ -116,7 +116,7 @@ bool Stream::Impl::acquire(KnownTrace& known) {
 
 bool Stream::Impl::run_plan(KnownTrace& known) {
   if (!acquire(known)) return false;
-  known.plan->run({values, buffers, arena});
+  known.plan->run({window.values, buffers, arena});
   for (RecordIndex storage : known.outputs) {
     const std::size_t bytes = storage_bytes(known.trace, storage);
     if (Value* owner = owners[storage]) {
@@ -133,42 +133,34 @@ bool Stream::Impl::run_plan(KnownTrace& known) {
 }
 
 // Gives up deferring: runs what was deferred, in order, and goes on record by record. `got` is the record that no known path
-// expected, or null where there is another reason.
+// expected, or null where there is another reason and the window is still on its path.
 void Stream::Impl::leave(const KeyHalf* got) {
-  if (values.empty()) {
-    mode = WindowMode::running;
-    return;
+  if (!window.values.empty()) {
+    KnownTrace& known = *window.cursor.trace;
+    ++known.side_exits;
+    counters.side_exits.add();
+    deferral_backoff.failed();
+    event_log().add(EventCode::side_exit, known.trace.id, window.size(), 0, got ? *got : KeyHalf{});
+    try {
+      replay();
+    } catch (...) {
+      poison();
+      close();
+      throw;
+    }
   }
-  KnownTrace& known = *cursor.trace;
-  ++known.side_exits;
-  counters.side_exits.add();
-  deferral_backoff.failed();
-  event_log().add(EventCode::side_exit, known.trace.id, size(), 0, got ? *got : KeyHalf{});
-  try {
-    replay();
-  } catch (...) {
-    poison();
-    close();
-    throw;
-  }
-  const Trace& trace = known.trace;
-  const auto n = static_cast<std::ptrdiff_t>(size());
-  keys.assign(trace.keys.begin(), trace.keys.begin() + n);
-  results.assign(trace.results.begin(), trace.results.begin() + n);
-  storages.assign(trace.storages.begin(), trace.storages.begin() + n);
-  hash = 0;
-  for (const KeyHalf& key : keys) hash = mix_key(hash, key);
   mode = WindowMode::running;
+  if (got) window.leave_path();
 }
 
 void Stream::Impl::replay() {
-  const RecordIndex n = size();
-  const Trace& trace = path();
+  const RecordIndex n = window.size();
+  const Trace& trace = window.path();
   const Interpreter interpreter(engine.kernels);
   buffers.assign(n, nullptr);
   owners.assign(n, nullptr);
   for (RecordIndex i = 0; i < n; ++i)
-    if (const RecordIndex storage = produced_storage(i); storage != kNone) owners[storage] = values[i].result->owner();
+    if (const RecordIndex storage = produced_storage(i); storage != kNone) owners[storage] = window.values[i].result->owner();
   // Buffers whose owner died are freed after their last use here, or by this guard if an op fails.
   struct Guard {
     Impl& impl;
@@ -186,7 +178,7 @@ void Stream::Impl::replay() {
   for (RecordIndex i = 0; i < n; ++i) {
     const RecordIndex storage = trace.storages[i];
     if (trace.is_input(i)) {
-      if (storage == i) buffers[i] = values[i].result->owner()->data;
+      if (storage == i) buffers[i] = window.values[i].result->owner()->data;
       continue;
     }
     if (storage == i) {
@@ -197,19 +189,18 @@ void Stream::Impl::replay() {
         owner->bytes = bytes;
       }
     }
-    if (auto failure = interpreter.check(trace, i, values, buffers))
-      raise<IndexError>(values[i].site, "[{}] {}", name_of(trace.keys[i].op), failure->message);
-    interpreter.run(trace, i, values, buffers);
+    if (auto failure = interpreter.check(trace, i, window.values, buffers))
+      raise<IndexError>(window.values[i].site, "[{}] {}", name_of(trace.keys[i].op), failure->message);
+    interpreter.run(trace, i, window.values, buffers);
     counters.ops.add();
+    if (storage == i && owners[i]) owners[i]->flags &= ~Value::kPending;
     for (int k = 0; k < trace.keys[i].n_operands; ++k)
       if (trace.keys[i].operands[k].is_tensor()) drop_after(trace.storages[trace.operand(i, k)], i);
     drop_after(storage, i);
   }
-  for (Value* owner : owners)
-    if (owner) owner->flags &= ~Value::kPending;
 }
 
-// After a replay that failed: what it should have produced must not be read.
+// After a replay that failed: what it had not produced yet must not be read.
 void Stream::Impl::poison() noexcept {
   for (Value* owner : owners)
     if (owner && (owner->flags & Value::kPending)) owner->flags = (owner->flags & ~Value::kPending) | Value::kPoisoned;
@@ -224,8 +215,8 @@ void Stream::Impl::finish(KnownTrace* hit) {
     deferral_backoff.succeeded();
     tracking_backoff.succeeded();
     event_log().add(EventCode::hit, hit->trace.id);
-  } else if (on_path && cursor.at_end()) {
-    ran_eagerly(*cursor.trace);
+  } else if (window.on_path) {
+    ran_eagerly(*window.cursor.trace);
   } else {
     counters.misses.add();
     keep_window();
@@ -247,6 +238,8 @@ void Stream::Impl::ran_eagerly(KnownTrace& known) {
 // Nothing enters the trie until its hash has been seen often enough.
 void Stream::Impl::keep_window() {
   const EngineOptions& options = engine.options;
+  std::uint64_t hash = 0;
+  for (const KeyHalf& key : window.keys) hash = mix_key(hash, key);
   const std::uint64_t short_hash = options.hash_bits >= 64 ? hash : hash & ((std::uint64_t{1} << options.hash_bits) - 1);
   if (sightings.size() >= 1 << 16) sightings.clear();
   if (++sightings[short_hash] < options.runs_before_keeping) {
@@ -254,8 +247,8 @@ void Stream::Impl::keep_window() {
     return;
   }
   // The cursor may have been lost on the way (an op that raised), and yet the window be a known one.
-  cursor = {};
-  if (std::ranges::all_of(keys, [&](const KeyHalf& key) { return trie.advance(cursor, key); })) {
+  Cursor cursor;
+  if (std::ranges::all_of(window.keys, [&](const KeyHalf& key) { return trie.advance(cursor, key); })) {
     ran_eagerly(*cursor.trace);
     return;
   }
@@ -267,9 +260,9 @@ void Stream::Impl::keep_window() {
   }
   auto known = std::make_shared<KnownTrace>();
   known->trace.id = next_trace_id();
-  known->trace.keys = keys;
-  known->trace.results = results;
-  for (const ValueHalf& half : values) known->trace.sites.push_back(half.site);
+  known->trace.keys = window.keys;
+  known->trace.results = window.results;
+  for (const ValueHalf& half : window.values) known->trace.sites.push_back(half.site);
   complete(known->trace);
   known->history.runs = 1;
   known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
@@ -326,17 +319,10 @@ void Stream::Impl::adopt_plans() {
 }
 
 void Stream::Impl::close() noexcept {
-  epoch = kNoEpoch;  // from here on no tag matches: what dies now is not looked for
-  for (RecordIndex i = 0; i < size(); ++i) {
-    const Op op = mode == WindowMode::deferring ? path().keys[i].op : keys[i].op;
-    if (op == Op::input) release(values[i].result);
-  }
-  values.clear();
-  keys.clear();
-  results.clear();
-  storages.clear();
-  cursor = {};
-  on_path = false;
+  window.epoch = kNoEpoch;  // from here on no tag matches: what dies now is not looked for
+  for (RecordIndex i = 0; i < window.size(); ++i)
+    if (window.is_input(i)) release(window.values[i].result);
+  window.clear();
   open = false;
 }
 

@@ -37,7 +37,7 @@ ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool o
 void Stream::read(Value& value, CallSite site) {
   Value& owner = *value.owner();
   // The rule looks at records alone, so that windows end at the same place in every tier.
-  if (impl_->open && epoch_of(owner.write_tag) == impl_->epoch) impl_->cut(CutReason::host_read, site);
+  if (impl_->open && impl_->window.tagged(owner.write_tag)) impl_->cut(CutReason::host_read, site);
   if (owner.flags & Value::kPoisoned)
     raise<ValueError>(site, "this tensor was never computed: the op that should have produced it failed");
   if (owner.flags & Value::kPending)
@@ -46,7 +46,7 @@ void Stream::read(Value& value, CallSite site) {
 
 void Stream::expose(Value& value, CallSite site) {
   Value& owner = *value.owner();
-  if (impl_->open && epoch_of(owner.storage_tag) == impl_->epoch) impl_->cut(CutReason::host_read, site);
+  if (impl_->open && impl_->window.tagged(owner.storage_tag)) impl_->cut(CutReason::host_read, site);
   read(value, site);
   owner.flags |= Value::kExposed;
 }
@@ -55,10 +55,10 @@ RandomState Stream::random_state() const { return impl_->random; }
 void Stream::set_random_state(RandomState state) { impl_->random = state; }
 
 void Stream::forget(Value* value) noexcept {
-  Impl& impl = *impl_;
-  if (epoch_of(value->tag) != impl.epoch) return;
+  Window& window = impl_->window;
+  if (!window.tagged(value->tag)) return;
   const RecordIndex index = index_of(value->tag);
-  if (index < impl.values.size() && impl.values[index].result == value) impl.values[index].result = nullptr;
+  if (index < window.size() && window.values[index].result == value) window.values[index].result = nullptr;
 }
 
 }  // namespace swage

@@ -2,8 +2,8 @@
 //
 // A window is in one of three modes. *Deferring*: every record so far equals the next one on a known path below which a plan
 // stands; nothing has run, only the value halves are kept (the keys are the path's). *Running*: records are executed as they
-// come, and kept whole, so that the window can be hashed, recognised and made known. *Untracked*: executed and forgotten (the
-// eager tier, and windows that the backoff sits out).
+// come; their keys are kept too, unless they are those of a known path, so that the window can be hashed, recognised and made
+// known. *Untracked*: executed and forgotten (the eager tier, and windows that the backoff sits out).
 //
 // Who is alive. The window refers to results weakly: a value that dies clears its record's entry (`forget`), so at the cut the
 // entries that are left are exactly the values that escape. Inputs are held strongly until the cut, because deferred records read
@@ -20,7 +20,7 @@
 #include <runtime/engine/engine.hpp>
 #include <runtime/engine/interpreter.hpp>
 #include <runtime/engine/stream.hpp>
-#include <runtime/engine/trace_trie.hpp>
+#include <runtime/engine/window.hpp>
 
 namespace swage {
 
@@ -31,8 +31,6 @@ struct SharedEngine {
   EngineOptions options;
 };
 SharedEngine& shared_engine();
-
-inline constexpr std::uint64_t kNoEpoch = (std::uint64_t{1} << 44) - 1;  // between windows
 
 enum class WindowMode : std::uint8_t { untracked, running, deferring };
 
@@ -48,11 +46,11 @@ struct Stream::Impl {
   ValueRef run(const OpCall& call, const KeyHalf& key);
   ValueRef run_untracked(const OpCall& call);
   ValueRef execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half);
+  void check_data(const OpCall& call, const KernelArgs& args) const;
+  void check_deferred(const OpCall& call, const KeyHalf& key) const;
   DescId infer_result(const OpCall& call, const KeyHalf& key);
   Value* make_result(const OpCall& call, DescId result, ValueHalf& half);
-  void push_running(const KeyHalf& key, DescId result, const ValueHalf& half);
   void touch_result(const OpCall& call, Value* result);
-  bool follow(const KeyHalf& key);
   void missed(const KeyHalf& key);
 
   // settle.cpp
@@ -71,22 +69,13 @@ struct Stream::Impl {
   void adopt_plans();
   void close() noexcept;
 
-  RecordIndex size() const { return static_cast<RecordIndex>(values.size()); }
-  const Trace& path() const { return cursor.trace->trace; }
-
   Stream& self;
   SharedEngine& engine;
 
   WindowMode mode = WindowMode::untracked;
   bool open = false;
   bool timing = false;
-  std::uint64_t epoch = kNoEpoch;
-  std::vector<ValueHalf> values;
-  // Of running windows only.
-  std::vector<KeyHalf> keys;
-  std::vector<DescId> results;
-  std::vector<RecordIndex> storages;
-  std::uint64_t hash = 0;
+  Window window;
   double kernel_ns = 0;
   bool touches_at_once = false;
   // The head record, for windows that nothing else ends.
@@ -95,8 +84,6 @@ struct Stream::Impl {
   CallSite head_site;
 
   TraceTrie trie;
-  Cursor cursor;
-  bool on_path = false;
   Backoff deferral_backoff, tracking_backoff;
   std::unordered_map<std::uint64_t, std::uint32_t> sightings;
   std::uint64_t collected = 0;  // outcomes of the compile queue seen so far

@@ -1,4 +1,5 @@
 // The engine with a fake compiler: recording, deferral, escapes, cuts, leaving, poisoning.
+#include <algorithm>
 #include <cstring>
 
 #include <runtime/core/allocator.hpp>
@@ -481,6 +482,21 @@ TEST_F(EngineTest, AMissNamesTheFieldThatDiffered) {
   ASSERT_NE(last, events.rend());
   EXPECT_EQ(last->key.op, Op::mul);
   EXPECT_EQ(last->position, 1u);
+}
+
+TEST_F(EngineTest, HitsCrowdNoDecisionOutOfTheLog) {
+  const Array a({2}, {1, 2});
+  const auto before = event_log().total();
+  for (std::size_t i = 0; i < EventLog::kCapacity + 100; ++i) {
+    const Array b = a + a;
+    step();
+  }
+  EXPECT_GE(event_log().total() - before, EventLog::kCapacity);
+  const auto events = event_log().events();
+  EXPECT_LE(events.size(), 2 * EventLog::kCapacity);
+  EXPECT_TRUE(std::ranges::is_sorted(events, {}, &Event::ns));
+  const auto adopted = std::ranges::count(events, EventCode::adopted, &Event::code);
+  EXPECT_GE(adopted, 1);
 }
 
 TEST_F(EngineTest, BackgroundPlansAreAdoptedAtASegmentStart) {

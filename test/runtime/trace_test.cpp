@@ -153,7 +153,7 @@ TEST(Policy, CompilesWhenThePredictedSavingHasPaidForIt) {
   history.eager_ns = 100'000;
   history.runs = 2;
   EXPECT_EQ(decide(history, options), Decision::none);
-  const double needed = predicted_compile_ns(history.ops) / (kPredictedSaving * history.eager_ns);
+  const double needed = predicted_compile_ns(history.ops) / predicted_saving_ns(history);
   history.runs = static_cast<std::uint64_t>(needed) - 1;
   EXPECT_EQ(decide(history, options), Decision::none);
   history.runs = static_cast<std::uint64_t>(needed) + 1;
