@@ -211,7 +211,7 @@ TEST(ReductionTree, IsTheOneThatIsDocumented) {
   const auto sum = [](double a, double b) { return a + b; };
   const auto identity = [](std::int64_t i) { return static_cast<double>(i); };
   for (std::int64_t n : {1, 2, 15, 16, 17, 33, 1023, 1024, 1025, 5000})
-    EXPECT_EQ(reduce_reference<double>(n, identity, sum), static_cast<double>(n * (n - 1) / 2)) << n;
+    EXPECT_EQ(reduce_reference<double>(n, identity, sum), static_cast<double>(n) * static_cast<double>(n - 1) / 2) << n;
   // The shape of the tree, written as text.
   const auto text = [](std::int64_t i) { return std::to_string(i); };
   const auto pair = [](const std::string& a, const std::string& b) { return "(" + a + " " + b + ")"; };
