@@ -35,17 +35,25 @@ Value* new_value() {
   return new (value) Value;
 }
 
-void destroy_value(Value* value) noexcept {
+void dispose(Value* value) noexcept {
+  if (value->refs != 0) {
+    if (!value->autograd) return;
+    retain(value);  // the last views may go with the tape
+    value->autograd->only_views_remain();
+    if (--value->refs != 0) return;
+  }
   if (value->autograd) {
     // The tape may take the dying value over (frontend/swage/autograd/node.hpp): then a reference has come back.
     delete std::exchange(value->autograd, nullptr);
     if (value->refs != 0) return;
   }
   if (value->stream) value->stream->forget(value);
-  if (value->base)
+  if (value->base) {
+    --value->base->view_refs;
     release(value->base);
-  else if (value->data && !(value->flags & Value::kBorrowed))
+  } else if (value->data && !(value->flags & Value::kBorrowed)) {
     free_buffer(value->data, value->bytes);
+  }
   value->base = free_values;
   free_values = value;
 }

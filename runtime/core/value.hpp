@@ -16,6 +16,9 @@ class Stream;
 // What differentiation keeps on a value; defined by the frontend.
 struct AutogradMeta {
   virtual ~AutogradMeta() = default;
+  // Only views hold the value from now on: nobody can ask for its gradient any more, so what keeps the tape alive goes. A reference
+  // to the value may come back (frontend/swage/autograd/node.hpp).
+  virtual void only_views_remain() noexcept = 0;
 };
 
 // Where a value stands in the current window: window epoch and record index in one word, so that a stale tag can never match.
@@ -35,7 +38,8 @@ struct Value {
     kRequiresGrad = 16,
   };
 
-  std::uint32_t refs = 1;
+  std::uint32_t refs = 1;       // handles, tape, window and views
+  std::uint32_t view_refs = 0;  // owners: of those, views
   std::uint32_t flags = 0;
   DescId desc = 0;
   std::uint32_t version = 0;  // of the storage (owners only): incremented by every write
@@ -60,12 +64,20 @@ struct Value {
   }
 };
 
-Value* new_value();                         // from a per-thread pool; one reference, no storage
-void destroy_value(Value* value) noexcept;  // at zero references: frees the buffer, drops the base, tells the stream
+Value* new_value();  // from a per-thread pool; one reference, no storage
+// A reference went and at most views are left: drops the tape, and at zero references frees the buffer, drops the base and tells the
+// stream.
+void dispose(Value* value) noexcept;
 
 inline void retain(Value* value) { ++value->refs; }
 inline void release(Value* value) noexcept {
-  if (--value->refs == 0) destroy_value(value);
+  if (--value->refs <= value->view_refs) dispose(value);
+}
+// Makes `view` a view of `owner`'s storage.
+inline void set_base(Value* view, Value* owner) {
+  retain(owner);
+  ++owner->view_refs;
+  view->base = owner;
 }
 
 // An owning reference.

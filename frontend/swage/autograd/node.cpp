@@ -47,16 +47,25 @@ void Node::free_saved() noexcept {
   result = nullptr;
 }
 
-GradMeta::~GradMeta() {
-  // The value dies. Where others still hold its node and the rule reads the result, the node takes the value over.
-  if (!node || node->result != value || node->refs == 1) return;
-  if (node->saves & kSavesResult && !node->freed) {
-    retain(value);
-    value->flags &= ~static_cast<std::uint32_t>(Value::kRequiresGrad);
-    node->owns_result = true;
-  } else {
-    node->result = nullptr;
+// The last handle goes. Where others still hold the value's node and the rule reads the result, the node takes the value over.
+void GradMeta::drop_node() noexcept {
+  if (!node) return;
+  if (node->result == value && node->refs > 1) {
+    if (node->saves & kSavesResult && !node->freed) {
+      retain(value);
+      value->flags &= ~static_cast<std::uint32_t>(Value::kRequiresGrad);
+      node->owns_result = true;
+    } else {
+      node->result = nullptr;
+    }
   }
+  node = {};
+}
+
+// The meta itself stays: views still ask it how often the value was written.
+void GradMeta::only_views_remain() noexcept {
+  drop_node();
+  grad = {};
 }
 
 GradMeta& ensure_meta(Value& value) {

@@ -4,8 +4,10 @@
 // Hazard: who holds whom. A value holds its meta, the meta its node, the node the values its rule reads; operands are older
 // than results, so this ends. A rule that reads its own *result* (tanh, exp, relu) would close a circle. So a node names its result
 // without counting it, and when the last handle goes, ~GradMeta hands the dying value over to the node (if anybody still needs
-// the node), without its meta. `destroy_value` allows for that: it deletes the meta first and stops if a reference
-// came back.
+// the node), without its meta. `dispose` allows for that: it deletes the meta first and stops if a reference came back.
+//
+// A view holds its base, for the sake of the storage alone. Once nothing but views holds a value, its node goes in the same way, so that
+// `h = f(h).detach()` keeps one buffer and not the tape of all steps.
 //
 // Long tapes are freed without recursion: a node at zero references joins a list that the outermost release empties.
 #pragma once
@@ -118,7 +120,9 @@ inline NodeRef::NodeRef(const NodeRef& other) : node_(other.node_) {
 // What differentiation keeps on a value that requires a gradient.
 struct GradMeta final : AutogradMeta {
   explicit GradMeta(Value* owner) : value(owner) {}
-  ~GradMeta() override;
+  ~GradMeta() override { drop_node(); }
+  void only_views_remain() noexcept override;
+  void drop_node() noexcept;
 
   Value* value;
   NodeRef node;                   // null for leaves
