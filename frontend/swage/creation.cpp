@@ -1,5 +1,6 @@
 #include <swage/creation.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -27,8 +28,13 @@ Tensor copied(const void* data, const Dims& sizes, DType dtype) {
 }
 
 void check_sizes(CallSite site, const char* op, const Dims& sizes) {
-  for (std::int64_t extent : sizes)
+  std::int64_t elements = 1;
+  for (std::int64_t extent : sizes) {
     if (extent < 0) raise<ShapeError>(site, "[{}] extents must not be negative: {}", op, to_string(sizes));
+    if (extent > (std::int64_t{1} << 56) / elements)
+      raise<ShapeError>(site, "[{}] shape {} has more elements than can be addressed", op, to_string(sizes));
+    elements *= std::max<std::int64_t>(extent, 1);
+  }
 }
 
 }  // namespace
@@ -51,6 +57,9 @@ Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<DType> dtype)
   const DType type = dtype.value_or(floating ? DType::f32 : DType::i64);
   if (step.as_double() == 0) raise<ValueError>(SiteScope::or_else(site), "[arange] the step must not be 0");
   const double count = std::ceil((end.as_double() - start.as_double()) / step.as_double());
+  if (!(count < 0x1p56))
+    raise<ValueError>(SiteScope::or_else(site), "[arange] {} to {} in steps of {} is no finite range", start.as_double(),
+                      end.as_double(), step.as_double());
   const std::int64_t n = count > 0 ? static_cast<std::int64_t>(count) : 0;
   const Tensor ramp = detail::iota(site, {n}, 0, type);
   return detail::binary(site, Op::add, detail::binary(site, Op::mul, ramp, step), start);

@@ -152,7 +152,7 @@ Tensor Tensor::narrow(int d, std::int64_t start, std::int64_t length) const {
   require_rank(site, "narrow", *this);
   const int wrapped = wrap_dim(site, "narrow", d, dim());
   const std::int64_t extent = sizes()[wrapped];
-  if (length < 0 || start < 0 || start + length > extent)
+  if (length < 0 || start < 0 || length > extent || start > extent - length)
     raise<IndexError>(SiteScope::or_else(site),
                       "[narrow] {} elements from {} do not lie within dimension {} of shape {}: it has {}", length, start,
                       wrapped, to_string(sizes()), extent);

@@ -22,7 +22,23 @@ struct Call {
   }
 };
 
-ViewDesc row_major(DType dtype, const Dims& dims) { return {dtype, dims, contiguous_strides(dims)}; }
+// More elements than any machine could address; products of extents stay far from overflowing.
+void check_size(const Call& call, const Dims& dims) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 56;
+  std::int64_t elements = 1;
+  for (std::int64_t extent : dims) {
+    if (extent < 0) raise<ShapeError>(call.site, "[{}] extents must not be negative: {}", name_of(call.op), to_string(dims));
+    if (extent > kMost / elements)
+      raise<ShapeError>(call.site, "[{}] a result of shape {} has more elements than can be addressed", name_of(call.op),
+                        to_string(dims));
+    elements *= std::max<std::int64_t>(extent, 1);
+  }
+}
+
+ViewDesc row_major(const Call& call, DType dtype, const Dims& dims) {
+  check_size(call, dims);
+  return {dtype, dims, contiguous_strides(dims)};
+}
 
 [[noreturn]] void wrong_dtype(const Call& call, DType got, std::string_view right) {
   raise<DTypeError>(call.site, "[{}] takes {}, not {}", name_of(call.op), right, name_of(got));
@@ -110,7 +126,7 @@ ViewDesc infer_pointwise(const Call& call) {
     first = false;
   }
   const DType dtype = result_dtype(call);
-  if (!call.in_place) return row_major(dtype, dims);
+  if (!call.in_place) return row_major(call, dtype, dims);
   const ViewDesc& target = call.tensor(0);
   if (!(target.dims == dims))
     raise<ShapeError>(call.site, "[{}_] cannot write a result of shape {} into a tensor of shape {}", name_of(call.op),
@@ -149,7 +165,7 @@ ViewDesc infer_reduction(const Call& call) {
     raise<ValueError>(call.site, "[argmax] takes exactly one dimension, not {}", ints.size() - 1);
   if (reduced == 0 && call.op != Op::sum && dims.product() != 0)
     raise<ShapeError>(call.site, "[{}] has no value over no elements: shape {}", name_of(call.op), to_string(input.dims));
-  return row_major(result_dtype(call), dims);
+  return row_major(call, result_dtype(call), dims);
 }
 
 ViewDesc infer_matmul(const Call& call) {
@@ -158,7 +174,7 @@ ViewDesc infer_matmul(const Call& call) {
   if (a.dims[1] != b.dims[0])
     raise<ShapeError>(call.site, "[matmul] cannot multiply {} by {}: the right operand must have {} rows", to_string(a.dims),
                       to_string(b.dims), a.dims[1]);
-  return row_major(result_dtype(call), {a.dims[0], b.dims[1]});
+  return row_major(call, result_dtype(call), {a.dims[0], b.dims[1]});
 }
 
 // conv2d: (input NCHW, weight OIHW) → NCHW. grad_input: (grad_output, weight) → input. grad_weight: (grad_output, input) → weight.
@@ -184,11 +200,11 @@ ViewDesc infer_conv2d(const Call& call) {
     raise<ShapeError>(call.site, "[{}] a {}×{} kernel does not fit into images of {}×{} padded by {}×{}", name_of(call.op),
                       weight[2], weight[3], input[2], input[3], pad_h, pad_w);
   const Dims output{input[0], weight[0], room_h / stride_h + 1, room_w / stride_w + 1};
-  if (forward) return row_major(dtype, output);
+  if (forward) return row_major(call, dtype, output);
   if (!(first.dims == output))
     raise<ShapeError>(call.site, "[{}] the gradient of the output must be {}, not {}", name_of(call.op), to_string(output),
                       to_string(first.dims));
-  return row_major(dtype, given);
+  return row_major(call, dtype, given);
 }
 
 Dims dims_of(const Attribute& attribute) { return Dims(std::span(attribute.ints)); }
@@ -214,6 +230,7 @@ ViewDesc infer_view(const Call& call) {
     }
     case Op::reshape: {
       result.dims = dims_of(call.attribute);
+      check_size(call, result.dims);
       if (result.dims.product() != input.numel())
         raise<ShapeError>(call.site, "[reshape] shape {} has {} elements, shape {} has {}", to_string(input.dims),
                           input.numel(), to_string(result.dims), result.dims.product());
@@ -224,13 +241,16 @@ ViewDesc infer_view(const Call& call) {
     }
     case Op::expand: {
       const Dims dims = dims_of(call.attribute);
+      check_size(call, dims);
       const int lead = dims.rank() - input.rank();
+      if (lead < 0)
+        raise<ShapeError>(call.site, "[expand] shape {} cannot lose dimensions: {}", to_string(input.dims), to_string(dims));
       result.dims = dims;
       result.strides = {};
       result.strides.resize(dims.rank());
       for (int d = 0; d < dims.rank(); ++d) {
         const std::int64_t extent = d < lead ? 1 : input.dims[d - lead];
-        if (lead < 0 || (extent != dims[d] && extent != 1))
+        if (extent != dims[d] && extent != 1)
           raise<ShapeError>(call.site, "[expand] shape {} does not expand to {}: extents must be equal or 1",
                             to_string(input.dims), to_string(dims));
         result.strides[d] = extent == 1 && dims[d] != 1 ? 0 : d < lead ? 0 : input.strides[d - lead];
@@ -260,11 +280,11 @@ ViewDesc infer_index(const Call& call) {
     raise<ShapeError>(call.site,
                       "[{}] an index of shape {} does not fit shape {}: apart from dimension {}, it must not be larger",
                       name_of(call.op), to_string(index.dims), to_string(self.dims), dim);
-  if (call.op == Op::gather) return row_major(dtype, index.dims);
+  if (call.op == Op::gather) return row_major(call, dtype, index.dims);
   if (!(call.tensor(2).dims == index.dims))
     raise<ShapeError>(call.site, "[scatter_add] the source must have the index's shape {}, not {}", to_string(index.dims),
                       to_string(call.tensor(2).dims));
-  return row_major(dtype, self.dims);
+  return row_major(call, dtype, self.dims);
 }
 
 }  // namespace
@@ -284,11 +304,9 @@ ViewDesc infer(Op op, const Attribute& attribute, std::span<const OperandType> o
     case OpKind::random: {
       const std::span ints(attribute.ints);
       const Dims dims(op == Op::iota ? ints.subspan(1) : ints);
-      for (std::int64_t extent : dims)
-        if (extent < 0) raise<ShapeError>(site, "[{}] extents must not be negative: {}", name_of(op), to_string(dims));
       if (kind_of(op) == OpKind::random && !is_float(attribute.dtype))
         raise<DTypeError>(site, "[{}] draws f32 or f64, not {}", name_of(op), name_of(attribute.dtype));
-      return row_major(attribute.dtype, dims);
+      return row_major(call, attribute.dtype, dims);
     }
     case OpKind::structure: break;
   }
