@@ -1,5 +1,6 @@
 #include <test/frontend/tiers.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -34,6 +35,11 @@ void Notes::error(const std::function<void()>& f) {
   (*this)(std::string("no error"));
 }
 
+std::size_t Notes::errors() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(entries_, [](const Entry& entry) { return entry.text.starts_with("error: "); }));
+}
+
 std::string Notes::difference(const Notes& other) const {
   for (std::size_t i = 0; i < std::min(size(), other.size()); ++i) {
     const Entry &mine = entries_[i], &theirs = other.entries_[i];
@@ -57,10 +63,10 @@ EngineOptions options_of(Tier tier) {
   return options;
 }
 
-TierRun run_in(Tier tier, const Body& body) {
+TierRun run_with(const EngineOptions& wanted, const Body& body) {
   const EngineStats before = stats();
   const EngineOptions options = engine_options();
-  set_engine_options(options_of(tier));
+  set_engine_options(wanted);
   forget_traces();
   manual_seed(7);
   TierRun run;

@@ -20,6 +20,7 @@ class Notes {
   void error(const std::function<void()>& f);
 
   std::size_t size() const { return entries_.size(); }
+  std::size_t errors() const;
   // The first difference in words; empty if there is none.
   std::string difference(const Notes& other) const;
 
@@ -40,7 +41,8 @@ struct TierRun {
 };
 EngineOptions options_of(Tier tier);
 // From an engine that knows nothing, with the generator seeded. Everything is put back afterwards.
-TierRun run_in(Tier tier, const Body& body);
+TierRun run_with(const EngineOptions& options, const Body& body);
+inline TierRun run_in(Tier tier, const Body& body) { return run_with(options_of(tier), body); }
 
 // The same notes in all three tiers, at least `hits` windows run by plans in the compiled one. Gives that run.
 TierRun expect_same(const Body& body, std::uint64_t hits = 1);
