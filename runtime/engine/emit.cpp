@@ -64,6 +64,7 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   if (mode == WindowMode::deferring) {
     const Cursor before = window.cursor;
     if (!trie.advance(window.cursor, key)) {
+      infer_result(call, key);  // an op that raises is not recorded, and the path goes on
       leave(&key);
     } else if (window.cursor.trace->plans_below > 0) {
       try {
