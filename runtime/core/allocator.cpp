@@ -4,10 +4,10 @@
 #include <atomic>
 #include <bit>
 #include <cstdlib>
-#include <mutex>
 #include <vector>
 
 #include <runtime/core/error.hpp>
+#include <runtime/core/poison.hpp>
 
 namespace swage {
 namespace {
@@ -30,28 +30,24 @@ std::size_t class_bytes(int size_class) {
 
 std::atomic<std::uint64_t> live_bytes{0}, peak_bytes{0}, system_allocations{0};
 
-// Free buffers of one thread. A thread that ends gives them to the shared pool.
-struct FreeLists;
-struct SharedPool {
-  std::mutex mutex;
-  std::array<std::vector<void*>, kClasses> lists;
-};
-SharedPool& shared_pool() {
-  static auto* pool = new SharedPool;
-  return *pool;
-}
+// Free buffers of one thread, given back to the system when it ends. Buffers that live longer are freed at once.
+thread_local bool lists_are_gone = false;
 struct FreeLists {
   std::array<std::vector<void*>, kClasses> lists;
-  ~FreeLists();
+  ~FreeLists() {
+    lists_are_gone = true;
+    release();
+  }
+  // True if there was a free buffer.
+  bool release() {
+    bool any = false;
+    for (auto& list : lists) {
+      for (void* data : list) std::free(data), any = true;
+      list.clear();
+    }
+    return any;
+  }
 };
-thread_local bool lists_are_gone = false;
-FreeLists::~FreeLists() {
-  lists_are_gone = true;
-  SharedPool& pool = shared_pool();
-  std::lock_guard lock(pool.mutex);
-  for (int c = 0; c < kClasses; ++c)
-    for (void* data : lists[static_cast<std::size_t>(c)]) pool.lists[static_cast<std::size_t>(c)].push_back(data);
-}
 FreeLists& free_lists() {
   static thread_local FreeLists lists;
   return lists;
@@ -62,16 +58,6 @@ void* from_system(std::size_t bytes) {
   return std::aligned_alloc(kAlignment, bytes + kSlack);
 }
 
-// Gives every free buffer of this thread back to the system; true if there was one.
-bool release_free_buffers() {
-  bool any = false;
-  for (auto& list : free_lists().lists) {
-    for (void* data : list) std::free(data), any = true;
-    list.clear();
-  }
-  return any;
-}
-
 }  // namespace
 
 void* allocate_buffer(std::size_t bytes) {
@@ -80,15 +66,17 @@ void* allocate_buffer(std::size_t bytes) {
   const int c = class_of(bytes);
   const std::size_t size = class_bytes(c);
   void* data = nullptr;
-  auto& list = free_lists().lists[static_cast<std::size_t>(c)];
-  if (!list.empty()) {
-    data = list.back();
-    list.pop_back();
+  auto* const list = lists_are_gone ? nullptr : &free_lists().lists[static_cast<std::size_t>(c)];
+  if (list && !list->empty()) {
+    data = list->back();
+    list->pop_back();
+    SWAGE_UNPOISON(data, size + kSlack);
   } else {
     data = from_system(size);
-    if (!data && release_free_buffers()) data = from_system(size);
+    if (!data && list && free_lists().release()) data = from_system(size);
     if (!data) raise<MemoryError>({}, "cannot allocate {} bytes", bytes);
   }
+  SWAGE_POISON(static_cast<char*>(data) + bytes + kSlack, size - bytes);
   const std::uint64_t live = live_bytes.fetch_add(size, std::memory_order_relaxed) + size;
   std::uint64_t peak = peak_bytes.load(std::memory_order_relaxed);
   while (live > peak && !peak_bytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
@@ -106,6 +94,7 @@ void free_buffer(void* data, std::size_t bytes) noexcept {
   }
   try {
     free_lists().lists[static_cast<std::size_t>(c)].push_back(data);
+    SWAGE_POISON(data, class_bytes(c) + kSlack);
   } catch (...) {
     std::free(data);
   }
