@@ -40,6 +40,7 @@ class CpuCompiler final : public Compiler {
         step.units = program.units();
         step.grain = program.grain();
         step.parallel = step.units > step.grain && step.units * program.work_per_unit() >= kParallelElements;
+        step.partial_bytes = static_cast<std::size_t>(program.partial_bytes());
         step.binding = &planned.programs[g]->binding;
       }
       parts.groups.push_back(step);
@@ -50,11 +51,7 @@ class CpuCompiler final : public Compiler {
       result.fused_ops += group.records.size();
     }
     result.plan = make_plan(parts);
-    std::vector<std::string> notes = planned.grouping.notes;
-    for (std::size_t g = 0; g < planned.grouping.groups.size(); ++g)
-      if (planned.programs[g] && planned.grouping.groups[g].space.numel() > kSelfTestElements)
-        notes.push_back(fmt::format("group {} is too large to be tested against the interpreter", g));
-    result.notes = fmt::format("{}", fmt::join(notes, "\n"));
+    result.notes = fmt::format("{}", fmt::join(planned.grouping.notes, "\n"));
     return result;
   }
 

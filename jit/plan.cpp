@@ -29,7 +29,7 @@ struct GroupCall {
   GroupFunction function;
   std::uint32_t pointers, scalars;  // where its regions begin
   std::int64_t units, grain;
-  bool parallel;
+  bool parallel, split;
 };
 
 struct LibraryCall {
@@ -53,7 +53,7 @@ class NativePlan final : public Plan {
       if (grouping.groups[g].library)
         add_call(parts, origins, grouping.groups[g].records[0], static_cast<int>(g));
       else if (parts.groups[g].function)
-        add_group(*parts.trace, parts.groups[g]);
+        add_group(*parts.trace, parts.groups[g], partial_offsets_[g]);
     }
   }
 
@@ -112,10 +112,14 @@ class NativePlan final : public Plan {
   void run_group(const GroupCall& group) {
     void* const* pointers = addresses_.data() + group.pointers;
     const ScalarValue* scalars = scalars_.data() + group.scalars;
-    if (!group.parallel) return group.function(pointers, scalars, 0, group.units);
-    parallel_for(group.units, group.grain, [&](std::int64_t begin, std::int64_t end, int) {
-      if (begin < end) group.function(pointers, scalars, begin, end);
-    });
+    if (!group.parallel) {
+      group.function(pointers, scalars, 0, group.units);
+    } else {
+      parallel_for(group.units, group.grain, [&](std::int64_t begin, std::int64_t end, int) {
+        if (begin < end) group.function(pointers, scalars, begin, end);
+      });
+    }
+    if (group.split) group.function(pointers, scalars, -1, 0);
   }
 
   bool has_offset(RecordIndex origin) const {
@@ -136,8 +140,14 @@ class NativePlan final : public Plan {
                            parts.grouping->last_touch[s]});
       owners.push_back(s);
     }
+    for (std::size_t g = 0; g < parts.groups.size(); ++g)
+      if (parts.groups[g].partial_bytes > 0)
+        lifetimes.push_back({parts.groups[g].partial_bytes, static_cast<int>(g), static_cast<int>(g)});
     const MemoryPlan plan = plan_memory(lifetimes);
     for (std::size_t k = 0; k < owners.size(); ++k) arena_offsets_[owners[k]] = plan.offsets[k];
+    partial_offsets_.assign(parts.groups.size(), 0);
+    for (std::size_t g = 0, k = owners.size(); g < parts.groups.size(); ++g)
+      if (parts.groups[g].partial_bytes > 0) partial_offsets_[g] = plan.offsets[k++];
     arena_bytes_ = plan.bytes;
   }
 
@@ -155,14 +165,19 @@ class NativePlan final : public Plan {
     return slot;
   }
 
-  void add_group(const Trace& trace, const GroupStep& step) {
+  void add_group(const Trace& trace, const GroupStep& step, std::size_t partial_offset) {
     GroupCall call{step.function,
                    static_cast<std::uint32_t>(addresses_.size()),
                    static_cast<std::uint32_t>(scalar_records_.size()),
                    step.units,
                    step.grain,
-                   step.parallel};
+                   step.parallel,
+                   step.partial_bytes > 0};
     for (const Binding::Place& place : step.binding->pointers) add_address(trace, place.storage, place.origin, place.dtype);
+    if (call.split) {
+      fixed_.push_back({static_cast<std::uint32_t>(addresses_.size()), partial_offset});
+      addresses_.push_back(nullptr);
+    }
     for (RecordIndex record : step.binding->scalars) scalar_records_.push_back(record);
     scalars_.resize(scalar_records_.size());
     steps_.push_back(static_cast<std::uint32_t>(groups_.size()));
@@ -205,7 +220,8 @@ class NativePlan final : public Plan {
 
   std::shared_ptr<NativeCode> code_;
   std::vector<KeyHalf> keys_;
-  std::vector<std::size_t> arena_offsets_;  // by storage
+  std::vector<std::size_t> arena_offsets_;    // by storage
+  std::vector<std::size_t> partial_offsets_;  // by group
   std::vector<std::uint32_t> steps_;
   std::vector<GroupCall> groups_;
   std::vector<LibraryCall> calls_;

@@ -16,7 +16,8 @@ struct GroupStep {
   GroupFunction function = nullptr;
   std::int64_t units = 0;
   std::int64_t grain = 1;
-  bool parallel = false;  // large enough for more than one thread
+  bool parallel = false;          // large enough for more than one thread
+  std::size_t partial_bytes = 0;  // split programs: scratch memory, and a last call that combines
   const Binding* binding = nullptr;
 };
 

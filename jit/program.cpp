@@ -6,10 +6,14 @@
 
 #include <fmt/format.h>
 
+#include <runtime/ops/reduction_tree.hpp>
+
 namespace swage::jit {
 namespace {
 
 constexpr std::int64_t kKeptBytes = 128 << 10;  // stack memory of one group function
+constexpr std::int64_t kFewResults = 8;         // rows or strips: fewer leave threads without work
+constexpr std::int64_t kSplitElements = 16384;  // smaller groups run on one thread anyway
 
 class Builder {
  public:
@@ -132,7 +136,7 @@ class Builder {
     if (value.pointer < 0) {
       value.pointer = static_cast<int>(program_.pointers.size());
       program_.pointers.push_back({value.access.dtype, {}, {}, {}, false});
-      bound_.binding.pointers.push_back({value.access.storage, value.access.origin, value.access.dtype});
+      bound_.binding.pointers.push_back({value.access.storage, value.access.origin, value.access.dtype, value.access.strides});
       strides_.push_back(value.access.strides);
     }
     return value.pointer;
@@ -201,6 +205,7 @@ class Builder {
     for (int d = 0; d < space_.dims.rank(); ++d) (space_.is_reduced(d) ? reduced : kept).push_back(d);
     if (space_.reduced == 0) {
       sort_by_store(kept);
+      bound_.order = kept;
       auto runs = collapse(kept);
       const bool flat = runs.size() <= 1 && (runs.empty() || std::all_of(strides_.begin(), strides_.end(), [&](const Dims& s) {
                                                return s[runs[0].back()] <= 1;
@@ -218,6 +223,7 @@ class Builder {
         for (Pointer& pointer : program_.pointers) pointer.inner.push_back(0);
       }
     } else {
+      bound_.order = kept;
       auto kept_runs = collapse(kept), reduced_runs = collapse(reduced);
       const int last_reduced = reduced_runs.back().back();
       const int last_kept = kept_runs.empty() ? -1 : kept_runs.back().back();
@@ -233,6 +239,8 @@ class Builder {
       }
       assign(kept_runs, program_.outer, &Pointer::outer);
     }
+    program_.split = space_.reduced != 0 && program_.passes == 1 && program_.blocks() > 1 && program_.results() < kFewResults &&
+                     space_.numel() >= kSplitElements;
     for (const Store& store : program_.stores) check_store(program_.pointers[static_cast<std::size_t>(store.pointer)]);
     if (!program_.straddles()) return;
     const int last = program_.inner.rank() - 1;
@@ -340,20 +348,26 @@ bool operator==(const Node& a, const Node& b) {
          std::equal(std::begin(a.args), std::end(a.args), std::begin(b.args));
 }
 
+std::int64_t Program::blocks() const { return (inner.product() + kReductionBlock - 1) / kReductionBlock; }
+
+std::int64_t Program::results() const {
+  return outer.product() * (form == Form::columns ? (columns + strip * kLanes - 1) / (strip * kLanes) : 1);
+}
+
 std::int64_t Program::units() const {
-  switch (form) {
-    case Form::flat: return inner.product();
-    case Form::rows: return outer.product();
-    default: return outer.product() * ((columns + strip * kLanes - 1) / (strip * kLanes));
-  }
+  if (form == Form::flat) return inner.product();
+  return split ? results() * blocks() : results();
 }
 
 std::int64_t Program::work_per_unit() const {
-  switch (form) {
-    case Form::flat: return 1;
-    case Form::rows: return inner.product();
-    default: return inner.product() * std::min(columns, strip * kLanes);
-  }
+  if (form == Form::flat) return 1;
+  const std::int64_t n = split ? kReductionBlock : inner.product();
+  return form == Form::columns ? n * std::min(columns, strip * kLanes) : n;
+}
+
+int Program::reductions() const {
+  return static_cast<int>(
+      std::count_if(nodes.begin(), nodes.end(), [](const Node& node) { return node.kind == Node::Kind::reduce; }));
 }
 
 BoundProgram build_program(const Trace& trace, const EscapeMask& escapes, const Grouping& grouping, int g) {
@@ -365,6 +379,7 @@ std::string to_string(const Program& program) {
   std::string text = fmt::format("{} {} × {}", forms[static_cast<int>(program.form)], swage::to_string(program.outer),
                                  swage::to_string(program.inner));
   if (program.form == Form::columns) text += fmt::format(" × {} columns", program.columns);
+  if (program.split) text += fmt::format(" in {} blocks", program.blocks());
   return text + fmt::format(", {} passes, {} pointers, {} nodes, {} stores", program.passes, program.pointers.size(),
                             program.nodes.size(), program.stores.size());
 }

@@ -53,6 +53,8 @@ struct Program {
   Dims inner;                // reduced dimensions (or the one that vectors run along), collapsed
   std::int64_t columns = 1;  // columns: extent of the last kept dimension
   std::int64_t strip = 1;    // columns: vectors that are walked together
+  // Few long rows: a unit is one block of the reduction tree, and a last call combines what the blocks left in scratch memory.
+  bool split = false;
   int passes = 1;
   int n_scalars = 0;
   std::vector<Pointer> pointers;
@@ -62,9 +64,15 @@ struct Program {
 
   // Rows whose vectors may cross from one stretch of memory into the next.
   bool straddles() const { return form == Form::rows && inner.rank() > 1 && inner[inner.rank() - 1] % kLanes != 0; }
+  std::int64_t blocks() const;         // of the reduction tree, in a row
+  std::int64_t results() const;        // rows, or strips of columns
   std::int64_t units() const;          // extent of the range that a function of this program is given
   std::int64_t work_per_unit() const;  // elements
   std::int64_t grain() const { return form == Form::flat ? kLanes : 1; }
+  int reductions() const;
+  // Scratch memory of a split program: a slot a reduction, unit and vector of the strip.
+  std::int64_t slot_bytes() const { return form == Form::columns ? 8 * kLanes : 8; }
+  std::int64_t partial_bytes() const { return split ? reductions() * units() * strip * slot_bytes() : 0; }
 };
 
 struct Binding {
@@ -72,6 +80,7 @@ struct Binding {
     RecordIndex storage = 0;
     RecordIndex origin = 0;
     DType dtype = DType::f32;
+    Dims strides;  // over the group's space
   };
   std::vector<Place> pointers;
   std::vector<RecordIndex> scalars;  // records whose scalar slot is meant
@@ -80,6 +89,7 @@ struct Binding {
 struct BoundProgram {
   Program program;
   Binding binding;
+  std::vector<int> order;  // the kept dimensions of the group's space as the units walk them, outermost first
 };
 
 // Throws CompileError where a group that fusion allows has no loop nest here; its records then run alone.

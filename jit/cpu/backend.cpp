@@ -23,12 +23,14 @@ std::string function_name(std::size_t k) { return "group_" + std::to_string(k); 
 
 class LinkedGroups final : public NativeCode {
  public:
-  explicit LinkedGroups(std::unique_ptr<LinkedCode> code) : code_(std::move(code)) {
-    for (void* address : code_->addresses) functions.push_back(reinterpret_cast<GroupFunction>(address));
+  explicit LinkedGroups(std::size_t groups) { functions.resize(groups); }
+  void take(std::unique_ptr<LinkedCode> code, const std::vector<std::size_t>& groups) {
+    for (std::size_t k = 0; k < groups.size(); ++k) functions[groups[k]] = reinterpret_cast<GroupFunction>(code->addresses[k]);
+    code_.push_back(std::move(code));
   }
 
  private:
-  std::unique_ptr<LinkedCode> code_;
+  std::vector<std::unique_ptr<LinkedCode>> code_;
 };
 
 }  // namespace
@@ -51,13 +53,27 @@ CpuBackend::CpuBackend() : impl_(std::make_unique<Impl>()) {}
 CpuBackend::~CpuBackend() = default;
 
 std::unique_ptr<NativeCode> CpuBackend::compile(std::span<const Program* const> programs) {
-  auto module = impl_->emit(programs);
-  llvm::LLVMContext context;
-  const auto translated = lower(*module, context);
-  impl_->codegen.prepare(*translated);
-  std::vector<std::string> names;
-  for (std::size_t k = 0; k < programs.size(); ++k) names.push_back(function_name(k));
-  return std::make_unique<LinkedGroups>(impl_->linker.link(impl_->codegen.object(*translated), names));
+  auto linked = std::make_unique<LinkedGroups>(programs.size());
+  // Strength reduction is the dearest pass, and only the nested loops of columns run faster for it: they get a module of
+  // their own.
+  for (const bool columns : {false, true}) {
+    std::vector<std::size_t> groups;
+    std::vector<const Program*> chosen;
+    std::vector<std::string> names;
+    for (std::size_t k = 0; k < programs.size(); ++k) {
+      if ((programs[k]->form == Form::columns) != columns) continue;
+      names.push_back(function_name(groups.size()));
+      groups.push_back(k);
+      chosen.push_back(programs[k]);
+    }
+    if (groups.empty()) continue;
+    auto module = impl_->emit(chosen);
+    llvm::LLVMContext context;
+    const auto translated = lower(*module, context);
+    impl_->codegen.prepare(*translated);
+    linked->take(impl_->linker.link(impl_->codegen.object(*translated, columns), names), groups);
+  }
+  return linked;
 }
 
 std::string CpuBackend::text(std::span<const Program* const> programs, Text stage) {

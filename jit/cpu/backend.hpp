@@ -11,6 +11,8 @@
 
 namespace swage::jit {
 
+// Runs units [begin, end). A split program is told by `begin` = -1 to combine what all its units left behind `pointers`' last
+// entry, which is one more than the program has.
 using GroupFunction = void (*)(void* const* pointers, const ScalarValue* scalars, std::int64_t begin, std::int64_t end);
 
 class NativeCode {
@@ -23,7 +25,7 @@ class CpuBackend {
  public:
   CpuBackend();
   ~CpuBackend();
-  // All programs in one module. Throws CompileError.
+  // Throws CompileError.
   std::unique_ptr<NativeCode> compile(std::span<const Program* const> programs);
 
   enum class Text { mlir, llvm, assembly };

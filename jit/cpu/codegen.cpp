@@ -1,6 +1,7 @@
 #include <jit/cpu/codegen.hpp>
 
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
 #include <llvm/ADT/SmallVector.h>
@@ -9,6 +10,7 @@
 #include <llvm/MC/MCContext.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Support/CodeGen.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
@@ -31,6 +33,16 @@ bool wants_avx512() {
 
 constexpr const char* kAvx2 = "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+sse4.2,+cx16";
 constexpr const char* kAvx512 = ",+avx512f,+avx512dq,+avx512bw,+avx512vl,+avx512cd";
+
+// Passes that cost up to a third of the time and gained nothing on loops of vectors. They can be named only through options of
+// the process, which are read while a pipeline is put together.
+void set_option(llvm::StringRef name, bool value) {
+  auto& options = llvm::cl::getRegisteredOptions();
+  const auto found = options.find(name);
+  if (found != options.end()) static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(value);
+}
+
+std::mutex pipeline_mutex;
 
 }  // namespace
 
@@ -66,13 +78,19 @@ void Codegen::prepare(llvm::Module& module) const {
   }
 }
 
-std::unique_ptr<llvm::MemoryBuffer> Codegen::object(llvm::Module& module) const {
+std::unique_ptr<llvm::MemoryBuffer> Codegen::object(llvm::Module& module, bool strength_reduction) const {
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;
   llvm::MCContext* context = nullptr;
-  if (machine_->addPassesToEmitMC(passes, context, stream, /*DisableVerify=*/true))
-    throw CompileError("this machine's code generator emits no objects");
+  {
+    const std::lock_guard lock(pipeline_mutex);
+    set_option("disable-lsr", !strength_reduction);
+    set_option("enable-misched", false);
+    set_option("disable-machine-cse", true);
+    if (machine_->addPassesToEmitMC(passes, context, stream, /*DisableVerify=*/true))
+      throw CompileError("this machine's code generator emits no objects");
+  }
   passes.run(module);
   return std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(code), /*RequiresNullTerminator=*/false);
 }

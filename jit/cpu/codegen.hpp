@@ -18,7 +18,7 @@ class Codegen {
   ~Codegen();
 
   void prepare(llvm::Module& module) const;  // triple, layout and the attributes of every function
-  std::unique_ptr<llvm::MemoryBuffer> object(llvm::Module& module) const;
+  std::unique_ptr<llvm::MemoryBuffer> object(llvm::Module& module, bool strength_reduction) const;
   std::string assembly(llvm::Module& module) const;
   bool avx512() const { return avx512_; }
 

@@ -67,15 +67,27 @@ void GroupEmitter::one_strip(Value strip) {
       each(clear);
       walk(integer(0), integer(n_));
     } else {
-      loop(integer(0), integer(blocks()), 1, [&](Value block) {
+      const auto walk_block = [&](Value block) {
         const Value begin = multiply(block, kReductionBlock);
         each(clear);
         walk(begin, minimum_index(add(begin, integer(kReductionBlock)), integer(n_)));
-        each([&] { push_block(reduces, block, folded()); });
-      });
+      };
+      if (block_) {
+        walk_block(block_);
+        return each([&] { store_partials(reduces, folded()); });
+      }
+      if (!program_.split) {
+        loop(integer(0), integer(blocks()), 1, [&](Value block) {
+          walk_block(block);
+          each([&] { push_block(reduces, block, folded()); });
+        });
+      }
     }
     const auto finish = [&] {
-      set_reduced(reduces, blocks() == 1 || reduces.empty() ? folded() : pop_blocks(reduces));
+      if (program_.split)
+        set_reduced(reduces, combined_partials(reduces));
+      else
+        set_reduced(reduces, blocks() == 1 || reduces.empty() ? folded() : pop_blocks(reduces));
       if (program_.strip == 1) return;
       ready_row_values();
       store_row();

@@ -29,17 +29,20 @@ void GroupEmitter::run() {
     const Value slot = element_at(pointers, pointers.getType(), integer(static_cast<std::int64_t>(p)));
     bases_.push_back(load_raw(pointers.getType(), slot, 8));
   }
+  if (program_.split) {
+    const Value slot = element_at(pointers, pointers.getType(), integer(static_cast<std::int64_t>(program_.pointers.size())));
+    partials_ = load_raw(pointers.getType(), slot, 8);
+  }
   row_.resize(program_.nodes.size());
   splats_.resize(program_.nodes.size());
   chunk_.resize(program_.nodes.size());
   uniform_values();
   allocate_scratch();
   const Value begin = entry_.getArgument(2), end = entry_.getArgument(3);
-  switch (program_.form) {
-    case Form::flat: flat(begin, end); break;
-    case Form::rows: loop(begin, end, 1, [&](Value row) { one_row(row); }); break;
-    case Form::columns: loop(begin, end, 1, [&](Value strip) { one_strip(strip); }); break;
-  }
+  if (program_.form == Form::flat)
+    flat(begin, end);
+  else
+    units(begin, end);
   mlir::LLVM::ReturnOp::create(builder_, location_, mlir::ValueRange{});
 }
 

@@ -68,7 +68,14 @@ class GroupEmitter {
   void push_block(llvm::ArrayRef<int> reduces, Value block, const Values& results);
   Values pop_blocks(llvm::ArrayRef<int> reduces);
   Value stack_slot(int k, Value level);
-  std::int64_t blocks() const;
+  std::int64_t blocks() const { return program_.blocks(); }
+
+  // Split programs: what one unit leaves, and what the last call makes of it (tree.cpp).
+  void units(Value begin, Value end);
+  void one_result(Value result);
+  Value partial_slot(std::size_t reduction, Value unit);
+  void store_partials(llvm::ArrayRef<int> reduces, const Values& results);
+  Values combined_partials(llvm::ArrayRef<int> reduces);
 
   // Vectors along the row (rows.cpp).
   void one_row(Value row);
@@ -101,7 +108,9 @@ class GroupEmitter {
   // Where vectors straddle: the position that the lanes of `beyond_` are counted from, and how many lanes come before them.
   Values next_position_;
   Value beyond_, room_;
-  Value column_;                  // columns: the number of the vector in its strip
+  Value column_;  // columns: the number of the vector in its strip
+  // Split programs: the row or strip, and the block of it that alone is computed; none in the call that combines.
+  Value result_, block_, partials_;
   Values stacks_, lanes_, kept_;  // by node: memory of reductions, and of values kept from pass to pass
 };
 

@@ -13,6 +13,7 @@ void GroupEmitter::one_row(Value row) {
     ready_row_values();
     pass_over_row(pass_);
   }
+  if (block_) return;
   ready_row_values();
   store_row();
 }
@@ -45,14 +46,17 @@ void GroupEmitter::pass_over_row(int pass) {
   };
 
   if (!reduces.empty() && blocks() > 1) {
-    loop(integer(0), integer(blocks()), 1, [&](Value block) {
+    const auto results = [&](Value block) {
       const Value first = multiply(block, kReductionBlock);
       const Value last = minimum_index(add(first, integer(kReductionBlock)), integer(whole));
       Values in_block = loop(first, last, kLanes, sums, step);
       if (rest > 0) in_block = if_last(block, in_block, tail);
       for (std::size_t r = 0; r < reduces.size(); ++r) in_block[r] = fold(reduces[r], in_block[r]);
-      push_block(reduces, block, in_block);
-    });
+      return in_block;
+    };
+    if (block_) return store_partials(reduces, results(block_));
+    if (program_.split) return set_reduced(reduces, combined_partials(reduces));
+    loop(integer(0), integer(blocks()), 1, [&](Value block) { push_block(reduces, block, results(block)); });
     return set_reduced(reduces, pop_blocks(reduces));
   }
   if (n_ <= kLanes) {  // one vector: what a pass computed is still there in the next

@@ -1,6 +1,8 @@
 // The fixed reduction tree: lanes, blocks, and the pairwise combination of blocks.
 #include <algorithm>
 
+#include <mlir/Dialect/SCF/IR/SCF.h>
+
 #include <jit/cpu/group_emitter.hpp>
 #include <runtime/ops/reduction_tree.hpp>
 
@@ -10,8 +12,6 @@ namespace {
 constexpr std::int64_t kStackLevels = 40;  // 2^40 blocks
 
 }  // namespace
-
-std::int64_t GroupEmitter::blocks() const { return (n_ + kReductionBlock - 1) / kReductionBlock; }
 
 void GroupEmitter::allocate_scratch() {
   stacks_.resize(program_.nodes.size());
@@ -95,6 +95,51 @@ GroupEmitter::Values GroupEmitter::pop_blocks(llvm::ArrayRef<int> reduces) {
     results.push_back(result);
   }
   return results;
+}
+
+void GroupEmitter::one_result(Value result) {
+  result_ = result;
+  if (program_.form == Form::rows)
+    one_row(result);
+  else
+    one_strip(result);
+}
+
+void GroupEmitter::units(Value begin, Value end) {
+  if (!program_.split) return loop(begin, end, 1, [&](Value result) { one_result(result); });
+  const Value combines = append<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::slt, begin, integer(0));
+  auto choice = mlir::scf::IfOp::create(builder_, location_, combines, true);
+  const mlir::OpBuilder::InsertionGuard guard(builder_);
+  builder_.setInsertionPointToStart(&choice.getThenRegion().front());
+  loop(integer(0), integer(program_.results()), 1, [&](Value result) { one_result(result); });
+  builder_.setInsertionPointToStart(&choice.getElseRegion().front());
+  loop(begin, end, 1, [&](Value unit) {
+    block_ = remainder(unit, blocks());
+    one_result(divide(unit, blocks()));
+    block_ = {};
+  });
+}
+
+mlir::Value GroupEmitter::partial_slot(std::size_t reduction, Value unit) {
+  Value slot = add(unit, integer(static_cast<std::int64_t>(reduction) * program_.units()));
+  if (program_.strip > 1) slot = add(multiply(slot, program_.strip), column_);
+  return element_at(partials_, builder_.getI8Type(), multiply(slot, program_.slot_bytes()));
+}
+
+void GroupEmitter::store_partials(llvm::ArrayRef<int> reduces, const Values& results) {
+  const Value unit = add(multiply(result_, blocks()), block_);
+  for (std::size_t r = 0; r < reduces.size(); ++r) store_raw(results[r], partial_slot(r, unit), 8);
+}
+
+GroupEmitter::Values GroupEmitter::combined_partials(llvm::ArrayRef<int> reduces) {
+  const Value first = multiply(result_, blocks());
+  loop(integer(0), integer(blocks()), 1, [&](Value block) {
+    Values results;
+    for (std::size_t r = 0; r < reduces.size(); ++r)
+      results.push_back(load_raw(row_type(node(reduces[r]).dtype), partial_slot(r, add(first, block)), 8));
+    push_block(reduces, block, results);
+  });
+  return pop_blocks(reduces);
 }
 
 }  // namespace swage::jit
