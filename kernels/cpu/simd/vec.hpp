@@ -37,6 +37,20 @@ struct IntOf<double> {
   using Type = std::int64_t;
 };
 
+// Integers wrap: their sums, differences and products are computed without a sign.
+template <class T>
+struct WrappingOf {
+  using Type = T;
+};
+template <>
+struct WrappingOf<std::int32_t> {
+  using Type = std::uint32_t;
+};
+template <>
+struct WrappingOf<std::int64_t> {
+  using Type = std::uint64_t;
+};
+
 // One bit (AVX-512) or one element of ones (AVX2) for each lane of size `bytes`.
 template <int bytes>
 struct LaneMask {
@@ -97,16 +111,20 @@ using F64 = Number<double>;
 using I64 = Number<std::int64_t>;
 
 template <class T>
+auto wrapping(Number<T> a) {
+  return reinterpret_cast<Raw<typename WrappingOf<T>::Type>>(a.v);
+}
+template <class T>
 Number<T> operator+(Number<T> a, Number<T> b) {
-  return {a.v + b.v};
+  return {reinterpret_cast<Raw<T>>(wrapping(a) + wrapping(b))};
 }
 template <class T>
 Number<T> operator-(Number<T> a, Number<T> b) {
-  return {a.v - b.v};
+  return {reinterpret_cast<Raw<T>>(wrapping(a) - wrapping(b))};
 }
 template <class T>
 Number<T> operator*(Number<T> a, Number<T> b) {
-  return {a.v * b.v};
+  return {reinterpret_cast<Raw<T>>(wrapping(a) * wrapping(b))};
 }
 template <class T>
 Number<T> operator/(Number<T> a, Number<T> b) {
@@ -118,7 +136,7 @@ Number<T> operator&(Number<T> a, Number<T> b) {
 }
 template <class T>
 Number<T> operator-(Number<T> a) {
-  return {-a.v};
+  return {reinterpret_cast<Raw<T>>(-wrapping(a))};
 }
 template <class T>
 Number<T> shl(Number<T> a, int bits) {
