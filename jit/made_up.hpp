@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -73,8 +72,8 @@ class MadeUp {
   }
   static std::vector<Raw> make(bool awkward) {
     Sequence sequence(awkward);
-    std::vector<Raw> list;
-    for (int i = 0; i < 4099; ++i) list.push_back(std::bit_cast<Raw>(made_up<T>(sequence, awkward)));
+    std::vector<Raw> list(4099);
+    for (Raw& element : list) element = std::bit_cast<Raw>(made_up<T>(sequence, awkward));
     return list;
   }
 
@@ -85,9 +84,13 @@ class MadeUp {
 // Equal bits; any NaN equals any other.
 template <class T>
 bool same_bits(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
+  if constexpr (std::is_floating_point_v<T>) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
     if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
-  return std::memcmp(&a, &b, sizeof(T)) == 0;
+    return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b);
+  } else {
+    return a == b;
+  }
 }
 
 }  // namespace swage::jit

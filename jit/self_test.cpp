@@ -136,6 +136,7 @@ std::optional<std::string> SelfTest::run(const Group& group, const BoundProgram&
 void SelfTest::call(const BoundProgram& bound, GroupFunction function, std::int64_t begin, std::int64_t end,
                     const Memory& memory) const {
   std::vector<void*> pointers;
+  pointers.reserve(bound.binding.pointers.size() + 1);
   for (const Binding::Place& place : bound.binding.pointers) {
     const auto start = result_offset(trace_, place.origin, values_) * static_cast<std::int64_t>(size_of(place.dtype));
     pointers.push_back(static_cast<char*>(memory.computed[place.storage].data) + start);

@@ -67,6 +67,22 @@ escapes %5
   EXPECT_EQ(outcome.difference, "");
 }
 
+TEST(Plan, AWriteDoesNotMoveBeforeALaterReader) {  // although a group before the reader shares its operand
+  const Outcome outcome = compare(R"(
+%0 = input : f32[8,8]
+%1 = input : f32[8,8]
+%2 = exp(%1) : f32[8,8]
+%3 = neg(%2) : f32[8,8]
+%4 = argmax(%0) {1,0} : i64[1,8]
+%5 = add_(%0, %1) : f32[8,8]
+%6 = mul_(%5, %1) : f32[8,8]
+cut
+escapes %3 %4
+)");
+  EXPECT_EQ(outcome.difference, "");
+  EXPECT_EQ(outcome.compiled.groups, 2u);
+}
+
 TEST(Plan, AliasingInputsAreOneStorage) {
   const Outcome outcome = compare(R"(
 %0 = input : f32[6,6]
