@@ -1,5 +1,6 @@
 #include <test/jit/harness.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -28,7 +29,7 @@ struct Buffers {
     for (std::size_t i = 0; i < data.size(); ++i) {
       sizes.push_back(inputs.contents[i].size());
       data[i] = allocate_buffer(sizes[i] + 1);
-      std::memcpy(data[i], inputs.contents[i].data(), sizes[i]);
+      std::ranges::copy(inputs.contents[i], static_cast<std::uint8_t*>(data[i]));
     }
   }
   ~Buffers() {
