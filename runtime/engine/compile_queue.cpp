@@ -10,6 +10,15 @@
 #include <runtime/engine/event_log.hpp>
 
 namespace swage {
+namespace {
+
+// Down is always allowed. Back up takes a privilege that not every user has.
+void schedule(pthread_t thread, int policy) {
+  const sched_param parameter{};
+  pthread_setschedparam(thread, policy, &parameter);
+}
+
+}  // namespace
 
 void CompileQueue::submit(CompileJob job, bool background) {
   event_log().add(EventCode::requested, job.trace->trace.id);
@@ -27,8 +36,6 @@ void CompileQueue::submit(CompileJob job, bool background) {
 }
 
 void CompileQueue::work() {
-  const sched_param parameter{};
-  pthread_setschedparam(pthread_self(), SCHED_IDLE, &parameter);
   pthread_setname_np(pthread_self(), "swage-compile");
   for (;;) {
     CompileJob job;
@@ -37,12 +44,14 @@ void CompileQueue::work() {
       wake_.wait(lock, [&] { return !jobs_.empty() && !stopped_; });
       job = std::move(jobs_.front());
       jobs_.pop_front();
-      busy_ = true;
+      ++in_hand_;
+      worker_ = pthread_self();
+      schedule(worker_, SCHED_IDLE);
     }
     compile(std::move(job));
     std::lock_guard lock(mutex_);
-    busy_ = false;
-    if (jobs_.empty()) done_.notify_all();
+    --in_hand_;
+    done_.notify_all();
   }
 }
 
@@ -91,18 +100,34 @@ std::vector<CompileOutcome> CompileQueue::collect(const void* stream) {
 void CompileQueue::stop() {
   std::unique_lock lock(mutex_);
   jobs_.clear();
-  done_.wait(lock, [&] { return !busy_; });
   stopped_ = true;
+  finish_in_hand(lock);
 }
 
 void CompileQueue::wait() {
   std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return jobs_.empty() && !busy_; });
+  finish_in_hand(lock);
+  while (!jobs_.empty() && !stopped_) {
+    CompileJob job = std::move(jobs_.front());
+    jobs_.pop_front();
+    ++in_hand_;
+    lock.unlock();
+    compile(std::move(job));
+    lock.lock();
+    --in_hand_;
+    done_.notify_all();
+    finish_in_hand(lock);
+  }
+}
+
+void CompileQueue::finish_in_hand(std::unique_lock<std::mutex>& lock) {
+  if (in_hand_ > 0 && worker_) schedule(worker_, SCHED_OTHER);
+  done_.wait(lock, [&] { return in_hand_ == 0; });
 }
 
 bool CompileQueue::idle() const {
   std::lock_guard lock(mutex_);
-  return jobs_.empty() && !busy_;
+  return jobs_.empty() && in_hand_ == 0;
 }
 
 CompileQueue::Statistics CompileQueue::statistics() const {

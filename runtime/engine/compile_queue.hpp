@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <pthread.h>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +38,7 @@ class CompileQueue {
   // What came back for this stream. `changed()` is cheap and may be asked at every segment.
   std::vector<CompileOutcome> collect(const void* stream);
   std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }
+  // Until nothing is left to do. On a busy machine the lowest class hardly runs: who waits lends a hand.
   void wait();
   bool idle() const;
   // Forgets what is queued, waits for the job in hand, and takes no more. Must happen before the static objects of the compiler's
@@ -53,6 +55,7 @@ class CompileQueue {
  private:
   void work();
   void compile(CompileJob job);
+  void finish_in_hand(std::unique_lock<std::mutex>& lock);
 
   CompilerFactory factory_;
   std::unique_ptr<Compiler> compiler_;  // touched under compiling_
@@ -63,7 +66,8 @@ class CompileQueue {
   std::deque<CompileJob> jobs_;
   std::vector<CompileOutcome> outcomes_;
   Statistics statistics_;
-  bool busy_ = false;
+  int in_hand_ = 0;     // jobs that somebody compiles now
+  pthread_t worker_{};  // the compile thread, once it has had a job
   bool started_ = false;
   bool stopped_ = false;
   std::atomic<std::uint64_t> finished_{0};
