@@ -20,6 +20,11 @@ Tensor draw(CallSite site, Op op, const Dims& sizes, DType dtype) {
   return detail::call(site, op, {}, &attr);
 }
 
+Tensor filled_like(CallSite site, const char* op, const Tensor& other, Scalar value) {
+  detail::require_defined(site, op, other);
+  return full(site, other.sizes(), value, other.dtype());
+}
+
 Tensor copied(const void* data, const Dims& sizes, DType dtype) {
   const auto bytes = static_cast<std::size_t>(sizes.product()) * size_of(dtype);
   void* buffer = allocate_buffer(bytes);
@@ -37,14 +42,19 @@ void check_sizes(CallSite site, const char* op, const Dims& sizes) {
   }
 }
 
+void check_data(CallSite site, const char* op, const void* data, const Dims& sizes) {
+  if (!data && sizes.product() != 0)
+    raise<ValueError>(site, "[{}] the pointer is null, but shape {} has elements", op, to_string(sizes));
+}
+
 }  // namespace
 
 Tensor zeros(const Dims& sizes, DType dtype) { return full(caller(), sizes, Scalar::literal(0.0), dtype); }
 Tensor ones(const Dims& sizes, DType dtype) { return full(caller(), sizes, Scalar::literal(1.0), dtype); }
 Tensor full(const Dims& sizes, Scalar value, DType dtype) { return full(caller(), sizes, value, dtype); }
-Tensor zeros_like(const Tensor& other) { return full(caller(), other.sizes(), Scalar::literal(0.0), other.dtype()); }
-Tensor ones_like(const Tensor& other) { return full(caller(), other.sizes(), Scalar::literal(1.0), other.dtype()); }
-Tensor full_like(const Tensor& other, Scalar value) { return full(caller(), other.sizes(), value, other.dtype()); }
+Tensor zeros_like(const Tensor& other) { return filled_like(caller(), "zeros_like", other, Scalar::literal(0.0)); }
+Tensor ones_like(const Tensor& other) { return filled_like(caller(), "ones_like", other, Scalar::literal(1.0)); }
+Tensor full_like(const Tensor& other, Scalar value) { return filled_like(caller(), "full_like", other, value); }
 
 Tensor arange(std::int64_t end) {
   const CallSite site = caller();
@@ -81,8 +91,16 @@ Tensor eye(std::int64_t n, DType dtype) {
 
 Tensor rand(const Dims& sizes, DType dtype) { return draw(caller(), Op::uniform, sizes, dtype); }
 Tensor randn(const Dims& sizes, DType dtype) { return draw(caller(), Op::normal, sizes, dtype); }
-Tensor rand_like(const Tensor& other) { return draw(caller(), Op::uniform, other.sizes(), other.dtype()); }
-Tensor randn_like(const Tensor& other) { return draw(caller(), Op::normal, other.sizes(), other.dtype()); }
+Tensor rand_like(const Tensor& other) {
+  const CallSite site = caller();
+  detail::require_defined(site, "rand_like", other);
+  return draw(site, Op::uniform, other.sizes(), other.dtype());
+}
+Tensor randn_like(const Tensor& other) {
+  const CallSite site = caller();
+  detail::require_defined(site, "randn_like", other);
+  return draw(site, Op::normal, other.sizes(), other.dtype());
+}
 
 Tensor randint(std::int64_t low, std::int64_t high, const Dims& sizes) {
   const CallSite site = caller();
@@ -99,7 +117,7 @@ NestedNumbers::NestedNumbers(std::initializer_list<NestedNumbers> rows) : dtype_
   bool first = true;
   for (const NestedNumbers& row : rows) {
     if (!first && row.sizes_ != rows.begin()->sizes_)
-      raise<ShapeError>({}, "[tensor] the rows in braces must all have one shape");
+      raise<ShapeError>(SiteScope::or_else(caller()), "[tensor] the rows in braces must all have one shape");
     dtype_ = first ? row.dtype_ : promote(dtype_, row.dtype_);
     first = false;
     real_.insert(real_.end(), row.real_.begin(), row.real_.end());
@@ -122,12 +140,16 @@ Tensor tensor(const NestedNumbers& numbers, std::optional<DType> dtype) {
 }
 
 Tensor from_blob(const void* data, const Dims& sizes, DType dtype) {
-  check_sizes(caller(), "from_blob", sizes);
+  const CallSite site = caller();
+  check_sizes(site, "from_blob", sizes);
+  check_data(site, "from_blob", data, sizes);
   return copied(data, sizes, dtype);
 }
 
 Tensor borrow(void* data, const Dims& sizes, DType dtype) {
-  check_sizes(caller(), "borrow", sizes);
+  const CallSite site = caller();
+  check_sizes(site, "borrow", sizes);
+  check_data(site, "borrow", data, sizes);
   const auto bytes = static_cast<std::size_t>(sizes.product()) * size_of(dtype);
   return Tensor(detail::stream().adopt_buffer(data, bytes, intern(dtype, sizes), false));
 }

@@ -10,14 +10,16 @@ namespace {
 
 using detail::call_in_place;
 
+std::string_view written_name(Op op) { return op == Op::assign ? "copy" : name_of(op); }
+
 // The other operand in the type of the target.
 Tensor fitted(CallSite site, Op op, const Tensor& target, const Tensor& other) {
-  detail::require_defined(site, name_of(op), target, "the tensor to write");
-  detail::require_defined(site, name_of(op), other);
+  detail::require_defined(site, written_name(op), target, "the tensor to write");
+  detail::require_defined(site, written_name(op), other);
   if (other.dtype() == target.dtype()) return other;
   if (is_float(other.dtype()) && !is_float(target.dtype()))
     raise<DTypeError>(SiteScope::or_else(site), "[{}_] a tensor of {} cannot take values of {}; convert one with to()",
-                      name_of(op), name_of(target.dtype()), name_of(other.dtype()));
+                      written_name(op), name_of(target.dtype()), name_of(other.dtype()));
   return detail::cast(site, other, target.dtype());
 }
 
@@ -26,15 +28,15 @@ Tensor write(CallSite site, Op op, const Tensor& target, const Tensor& other) {
 }
 
 Tensor write(CallSite site, Op op, const Tensor& target, Scalar other) {
-  detail::require_defined(site, name_of(op), target, "the tensor to write");
+  detail::require_defined(site, written_name(op), target, "the tensor to write");
   if (other.is_floating() && !is_float(target.dtype()) && !other.is_literal())
     raise<DTypeError>(SiteScope::or_else(site), "[{}_] a tensor of {} cannot take a floating number; convert it with to()",
-                      name_of(op), name_of(target.dtype()));
+                      written_name(op), name_of(target.dtype()));
   return call_in_place(site, op, {target, other});
 }
 
 Tensor write(CallSite site, Op op, const Tensor& target) {
-  detail::require_defined(site, name_of(op), target, "the tensor to write");
+  detail::require_defined(site, written_name(op), target, "the tensor to write");
   return call_in_place(site, op, {target});
 }
 

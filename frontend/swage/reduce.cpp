@@ -33,6 +33,9 @@ namespace {
 
 Tensor variance(CallSite site, const Tensor& a, const Dims& dims, int correction, bool keepdim) {
   const SiteScope scope(site);
+  detail::require_defined(site, "var", a);
+  if (!is_float(a.dtype()))
+    raise<DTypeError>(SiteScope::or_else(site), "[var] takes f32 or f64, not {}; convert with to() first", name_of(a.dtype()));
   const Tensor centre = mean(site, a, dims, true);
   const Tensor squares = detail::unary(site, Op::square, detail::binary(site, Op::sub, a, centre));
   const Tensor total = reduce(site, Op::sum, squares, dims, keepdim);

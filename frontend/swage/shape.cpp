@@ -69,6 +69,7 @@ using detail::wrap_dim;
 
 Tensor Tensor::t() const {
   const CallSite site = caller();
+  require_defined(site, "t", *this);
   if (dim() > 2)
     raise<ShapeError>(SiteScope::or_else(site), "[t] takes at most 2 dimensions, not shape {}; use transpose or permute",
                       to_string(sizes()));
@@ -195,6 +196,8 @@ Tensor Tensor::expand(const Dims& sizes) const {
 
 Tensor Tensor::expand_as(const Tensor& other) const {
   const SiteScope scope(caller());
+  require_defined({}, "expand_as", *this);
+  require_defined({}, "expand_as", other);
   return expand(other.sizes());
 }
 
@@ -202,6 +205,9 @@ Tensor Tensor::unsqueeze(int d) const {
   const CallSite site = caller();
   require_defined(site, "unsqueeze", *this);
   const int at = wrap_dim(site, "unsqueeze", d, dim() + 1);
+  if (dim() == kMaxRank)
+    raise<ShapeError>(SiteScope::or_else(site), "[unsqueeze] shape {} has {} dimensions already, the most there are",
+                      to_string(sizes()), kMaxRank);
   Dims target;
   for (int k = 0; k <= dim(); ++k) {
     if (k == at) target.push_back(1);

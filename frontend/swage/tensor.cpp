@@ -9,7 +9,7 @@
 namespace swage {
 
 void Tensor::undefined() {
-  raise<ValueError>(SiteScope::or_else({}),
+  raise<ValueError>(SiteScope::or_else({}),  // inlined into its callers: the address would name a header
                     "this tensor is undefined: it was default-constructed, or is a gradient that "
                     "does not exist");
 }

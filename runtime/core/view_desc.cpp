@@ -27,7 +27,8 @@ InternTable<ViewDesc, HashDesc>& table() {
 }  // namespace
 
 Dims::Dims(std::span<const std::int64_t> values) {
-  if (values.size() > kMaxRank) raise<ShapeError>({}, "a tensor has at most {} dimensions, not {}", kMaxRank, values.size());
+  if (values.size() > kMaxRank)
+    raise<ShapeError>(SiteScope::or_else({}), "a tensor has at most {} dimensions, not {}", kMaxRank, values.size());
   for (std::int64_t value : values) push_back(value);
 }
 

@@ -279,7 +279,16 @@ void Stream::Impl::check_deferred(const OpCall& call, const KeyHalf& key) const 
   check_data(call, args);
 }
 
-// Runs one op now. Nothing has changed if it throws, but for the random offset.
+void* allocate_result(Op op, const ViewDesc& desc, CallSite site) {
+  try {
+    return allocate_buffer(static_cast<std::size_t>(desc.numel()) * size_of(desc.dtype));
+  } catch (const MemoryError&) {
+    raise<MemoryError>(site, "[{}] cannot allocate a result of shape {}: no memory for {} elements of {}", name_of(op),
+                       to_string(desc.dims), desc.numel(), name_of(desc.dtype));
+  }
+}
+
+// Runs one op now. Nothing has changed if it throws.
 ValueRef Stream::Impl::execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half) {
   const OpInfo& op = info(call.op);
   counters.ops.add();
@@ -292,12 +301,13 @@ ValueRef Stream::Impl::execute(const OpCall& call, const KeyHalf& key, DescId re
     if (const Value* value = call.operands[k].value) args.operands[k] = {value->address(), &value->view()};
   args.scalar = call.scalar;
   if (op.checked) check_data(call, args);
+  void* const buffer = call.in_place ? nullptr : allocate_result(call.op, desc, call.site);
   ValueRef value = ValueRef::adopt(make_result(call, result, half));
   args.scalar = half.scalar;
   args.offset = half.offset;
   if (!call.in_place) {
     value->bytes = static_cast<std::size_t>(desc.numel()) * size_of(desc.dtype);
-    value->data = allocate_buffer(value->bytes);
+    value->data = buffer;
   }
   args.result = {value->address(), &desc};
   if (timing) {

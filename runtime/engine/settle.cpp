@@ -183,7 +183,7 @@ void Stream::Impl::replay() {
     }
     if (storage == i) {
       const std::size_t bytes = storage_bytes(trace, i);
-      buffers[i] = allocate_buffer(bytes);
+      buffers[i] = allocate_result(trace.keys[i].op, desc_of(trace.results[i]), window.values[i].site);
       if (Value* owner = owners[i]) {
         owner->data = buffers[i];
         owner->bytes = bytes;

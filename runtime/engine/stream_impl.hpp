@@ -103,6 +103,9 @@ struct Stream::Impl {
   StreamCounters counters;
 };
 
+// The buffer of an op's result; a MemoryError names the op and the line.
+void* allocate_result(Op op, const ViewDesc& desc, CallSite site);
+
 // Epochs are unique in the process, so that a tag of one stream means nothing to another.
 std::uint64_t next_epoch();
 std::uint32_t next_trace_id();

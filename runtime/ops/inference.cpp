@@ -40,8 +40,14 @@ ViewDesc row_major(const Call& call, DType dtype, const Dims& dims) {
   return {dtype, dims, contiguous_strides(dims)};
 }
 
+// The op as the user wrote it: `add_` where it works in place, `copy_` for the op that only writes.
+std::string written_name(const Call& call) {
+  if (!call.in_place) return std::string(name_of(call.op));
+  return fmt::format("{}_", call.op == Op::assign ? "copy" : name_of(call.op));
+}
+
 [[noreturn]] void wrong_dtype(const Call& call, DType got, std::string_view right) {
-  raise<DTypeError>(call.site, "[{}] takes {}, not {}", name_of(call.op), right, name_of(got));
+  raise<DTypeError>(call.site, "[{}] takes {}, not {}", written_name(call), right, name_of(got));
 }
 
 // The one type of all tensor operands from `first` on.
@@ -51,11 +57,11 @@ DType common_dtype(const Call& call, std::size_t first = 0) {
     const ViewDesc* desc = call.operands[k].desc;
     if (!desc) continue;
     if (seen && seen->dtype != desc->dtype)
-      raise<DTypeError>(call.site, "[{}] operands must have one element type, not {} and {}", name_of(call.op),
+      raise<DTypeError>(call.site, "[{}] operands must have one element type, not {} and {}", written_name(call),
                         name_of(seen->dtype), name_of(desc->dtype));
     seen = desc;
   }
-  if (!seen) raise<ValueError>(call.site, "[{}] needs a tensor operand", name_of(call.op));
+  if (!seen) raise<ValueError>(call.site, "[{}] needs a tensor operand", written_name(call));
   return seen->dtype;
 }
 
@@ -122,21 +128,21 @@ ViewDesc infer_pointwise(const Call& call) {
       dims = operand.desc->dims;
     else if (!broadcast(dims, operand.desc->dims, dims))
       raise<ShapeError>(call.site, "[{}] shapes {} do not broadcast: aligned at the right, extents must be equal or 1",
-                        name_of(call.op), shapes(call));
+                        written_name(call), shapes(call));
     first = false;
   }
   const DType dtype = result_dtype(call);
   if (!call.in_place) return row_major(call, dtype, dims);
   const ViewDesc& target = call.tensor(0);
   if (!(target.dims == dims))
-    raise<ShapeError>(call.site, "[{}_] cannot write a result of shape {} into a tensor of shape {}", name_of(call.op),
+    raise<ShapeError>(call.site, "[{}] cannot write a result of shape {} into a tensor of shape {}", written_name(call),
                       to_string(dims), to_string(target.dims));
   if (target.dtype != dtype)
-    raise<DTypeError>(call.site, "[{}_] cannot write {} into a tensor of {}", name_of(call.op), name_of(dtype),
+    raise<DTypeError>(call.site, "[{}] cannot write {} into a tensor of {}", written_name(call), name_of(dtype),
                       name_of(target.dtype));
   if (target.overlaps_itself())
-    raise<ValueError>(call.site, "[{}_] cannot write into an expanded tensor (several elements share memory); clone it first",
-                      name_of(call.op));
+    raise<ValueError>(call.site, "[{}] cannot write into an expanded tensor (several elements share memory); clone it first",
+                      written_name(call));
   return target;
 }
 

@@ -1,4 +1,6 @@
 // What errors say: the op, the shapes, what would be right, and the user's line.
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include <swage/swage.hpp>
@@ -43,6 +45,48 @@ TEST(Errors, name_op_shapes_remedy_and_line) {
   EXPECT_ERROR(DTypeError, where(a, a, a), "[where]", "bool");
   EXPECT_ERROR(AutogradError, a.backward(a), "[backward]", "does not require a gradient");
   EXPECT_ERROR(ShapeError, mse_loss(a, b), "[sub]", "2×3");
+}
+
+TEST(Errors, extents_beyond_all_bounds) {
+  const Tensor a = ones({2, 3}), e = zeros({0, 3});
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  EXPECT_ERROR(ShapeError, zeros({-1}), "[full]", "-1");
+  EXPECT_ERROR(ShapeError, zeros({1LL << 40, 1LL << 40}), "[full]", "addressed");
+  EXPECT_ERROR(ShapeError, ones({1, 1}).expand({1LL << 40, 1}) + ones({1}).expand({1LL << 40}), "addressed");
+  EXPECT_ERROR(MemoryError, zeros({1LL << 45}), "[full]", "35184372088832");
+  EXPECT_ERROR(ShapeError, e.expand({1LL << 40, 1LL << 40, 0, 3}), "[expand]", "addressed");
+  EXPECT_ERROR(ShapeError, a.expand({-5, 2, 3}), "[expand]", "negative");
+  EXPECT_ERROR(ShapeError, ones({1}).expand({-5}), "[expand]", "negative");
+  EXPECT_ERROR(ShapeError, a.expand({}), "[expand]", "lose");
+  EXPECT_ERROR(IndexError, a.narrow(0, most, 2), "[narrow]", "2×3");
+  EXPECT_ERROR(IndexError, a.narrow(0, 1, most), "[narrow]", "2×3");
+  EXPECT_ERROR(ValueError, arange(0, std::numeric_limits<double>::infinity()), "[arange]", "inf");
+  EXPECT_ERROR(ValueError, arange(0, 1, std::numeric_limits<double>::quiet_NaN()), "[arange]", "nan");
+  EXPECT_THROW(zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}), ShapeError);
+  EXPECT_ERROR(ShapeError, zeros({1, 1, 1, 1, 1, 1, 1, 1}).unsqueeze(0), "[unsqueeze]", "8 dimensions");
+}
+
+TEST(Errors, nothing_where_something_should_be) {
+  const Tensor u, a = ones({2, 3});
+  EXPECT_ERROR(ValueError, u.t(), "[t]", "undefined");
+  EXPECT_ERROR(ValueError, zeros_like(u), "[zeros_like]", "undefined");
+  EXPECT_ERROR(ValueError, randn_like(u), "[randn_like]", "undefined");
+  EXPECT_ERROR(ValueError, a.expand_as(u), "[expand_as]", "undefined");
+  EXPECT_ERROR(ValueError, a.copy_(u), "[copy]", "undefined");
+  EXPECT_THROW(static_cast<void>(u.sizes()), ValueError);
+  EXPECT_ERROR(ValueError, from_blob(nullptr, {3}, DType::f32), "[from_blob]", "null");
+  EXPECT_ERROR(ValueError, borrow(nullptr, {3}, DType::f32), "[borrow]", "null");
+  EXPECT_EQ(from_blob(nullptr, {0}, DType::f32).numel(), 0);
+}
+
+TEST(Errors, ops_in_place_are_named_as_written) {
+  const Tensor i = arange(3), a = ones({2, 3});
+  EXPECT_ERROR(DTypeError, i.div_(2), "[div_]", "i64");
+  EXPECT_ERROR(DTypeError, i.exp_(), "[exp_]", "i64");
+  EXPECT_ERROR(ShapeError, a.add_(ones({3, 2})), "[add_]", "3×2");
+  EXPECT_ERROR(ShapeError, a.copy_(ones({4, 2, 3})), "[copy_]", "4×2×3");
+  EXPECT_ERROR(DTypeError, i.copy_(ones({3})), "[copy_]", "f32");
+  EXPECT_ERROR(DTypeError, var(i), "[var]", "i64");
 }
 
 TEST(Errors, modules_name_the_caller) {
