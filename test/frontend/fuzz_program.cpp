@@ -226,7 +226,7 @@ void FuzzProgram::view() {
 }
 
 void FuzzProgram::in_place() {
-  const Tensor a = any();
+  const Tensor a = chance(3) ? state_[pick(state_.size())] : any();
   const std::size_t f = pick(12);
   Tensor b = f < 6 ? fitting(a) : Tensor();
   if (f < 6 && a.dim() == 2 && a.sizes()[0] == a.sizes()[1] && chance(3)) b = a.t();
@@ -363,7 +363,7 @@ void FuzzProgram::handles(Notes& notes) {
 }
 
 void FuzzProgram::host(Notes& notes) {
-  switch (pick(10)) {
+  switch (pick(9)) {
     case 0:
     case 1: {
       const Tensor a = any();
@@ -385,12 +385,6 @@ void FuzzProgram::host(Notes& notes) {
       if (odd_round(3)) say("foreign op"), keep(any() * any_float().sizes().product());
       return;
     case 7: {
-      if (!borrows_ || !odd_round(4)) return;
-      say("borrow");
-      const auto at = pick(8);
-      return keep(borrow(memory_.data() + at, {6}, DType::f32));
-    }
-    case 8: {
       if (!borrows_ || !odd_round(6)) return;
       const Tensor a = any();
       if (a.dtype() != DType::f32 || a.numel() == 0 || a.value()->view().overlaps_itself()) return;
@@ -400,6 +394,15 @@ void FuzzProgram::host(Notes& notes) {
     }
     default: notes(std::to_string(any().numel())); return;
   }
+}
+
+// The user's own memory, shared, written and read between two ops.
+void FuzzProgram::share(Notes& notes) {
+  const auto at = pick(8);
+  say("share");
+  if (odd_round(2)) keep(borrow(memory_.data() + at, {6}, DType::f32));
+  memory_[pick(memory_.size())] = static_cast<float>(round_) * 0.5f;
+  notes(std::to_string(memory_[at + pick(6)]));
 }
 
 void FuzzProgram::statement(std::size_t position, Notes& notes) {
@@ -413,6 +416,7 @@ void FuzzProgram::statement(std::size_t position, Notes& notes) {
       &FuzzProgram::leaf,        &FuzzProgram::gradient,    &FuzzProgram::composite,    &FuzzProgram::join,
       &FuzzProgram::with_number, &FuzzProgram::with_number, &FuzzProgram::select_where,
   };
+  if (borrows_ && chance(5)) return share(notes);
   const std::size_t kind = pick(std::size(kStatements) + 4);
   if (kind < std::size(kStatements))
     (this->*kStatements[kind])();
@@ -442,6 +446,13 @@ void FuzzProgram::run(Notes& notes) {
   const std::size_t noted = pick(4);
   memory_.assign(32, 0.5f);
   state_ = {randn({4, 6}), randn({5, 5}), randn({3, 4, 6}), arange(24).reshape({4, 6}), randn({6}, DType::f64)};
+  // Half of the programs come with aliases: views that enter a window from outside, beside what they are views of.
+  if (chance(2)) {
+    state_.push_back(state_[0].narrow(1, 1, 4));
+    state_.push_back(state_[1].t());
+    state_.push_back(state_[0].reshape({24}).narrow(0, 3, 6));
+    state_.push_back(state_[2][1]);
+  }
   step();
   for (round_ = 0; round_ < rounds_; ++round_) {
     listing_on_ = round_ == rounds_ - 2;

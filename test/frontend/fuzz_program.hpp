@@ -59,6 +59,7 @@ class FuzzProgram {
   void gradient();
   void handles(Notes& notes);
   void host(Notes& notes);
+  void share(Notes& notes);
 
   std::uint64_t seed_;
   std::vector<bool> enabled_;
