@@ -26,6 +26,16 @@ void check_start(const OpCall& call) {
                       call.start + ints[1], ints[0], to_string(operand.dims));
 }
 
+// The key of a call, without its operands.
+KeyHalf head_of_key(const OpCall& call) {
+  KeyHalf key;
+  key.op = call.op;
+  key.n_operands = call.n_operands;
+  key.flags = call.in_place ? KeyHalf::kInPlace : 0;
+  key.attr = call.attr;
+  return key;
+}
+
 std::int64_t drawn_elements(const ViewDesc& desc) { return (desc.numel() + 3) / 4 * 4; }
 
 }  // namespace
@@ -37,11 +47,7 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   if (!open) begin_window();
   if (mode == WindowMode::untracked) return run_untracked(call);
 
-  KeyHalf key;
-  key.op = call.op;
-  key.n_operands = call.n_operands;
-  key.flags = call.in_place ? KeyHalf::kInPlace : 0;
-  key.attr = call.attr;
+  KeyHalf key = head_of_key(call);
   for (int k = 0; k < call.n_operands; ++k) {
     const CallOperand& operand = call.operands[k];
     if (Value* value = operand.value) {
@@ -217,11 +223,7 @@ ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
 }
 
 ValueRef Stream::Impl::run_untracked(const OpCall& call) {
-  KeyHalf key;
-  key.op = call.op;
-  key.n_operands = call.n_operands;
-  key.flags = call.in_place ? KeyHalf::kInPlace : 0;
-  key.attr = call.attr;
+  KeyHalf key = head_of_key(call);
   for (int k = 0; k < call.n_operands; ++k) {
     const CallOperand& operand = call.operands[k];
     if (operand.value) {
