@@ -26,7 +26,6 @@ struct KnownTrace {
 
   std::unique_ptr<Plan> plan;
   std::vector<RecordIndex> outputs;  // the storages that the plan writes out
-  std::uint32_t plan_id = 0;
   double compile_ms = 0;
   std::size_t groups = 0, fused_ops = 0, library_calls = 0;
   std::string notes;

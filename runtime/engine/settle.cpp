@@ -304,7 +304,6 @@ void Stream::Impl::adopt_plans() {
     }
     if (known.plan) trie.remove_plan(known);
     known.plan = std::move(outcome.result.plan);
-    known.plan_id = known.trace.id;
     known.compile_ms = outcome.ms;
     known.groups = outcome.result.groups;
     known.fused_ops = outcome.result.fused_ops;
