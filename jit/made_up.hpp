@@ -8,18 +8,15 @@
 #include <type_traits>
 #include <vector>
 
+#include <runtime/core/split_mix.hpp>
+
 namespace swage::jit {
 
-// Any fixed sequence will do: SplitMix64.
+// Any fixed sequence will do.
 class Sequence {
  public:
   explicit Sequence(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-  }
+  std::uint64_t next() { return split_mix(state_); }
   double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
  private:

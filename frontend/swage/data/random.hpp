@@ -1,10 +1,11 @@
-// A small generator for the host side of data handling: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-// OOPSLA 2014). Its whole state is one number.
+// A small generator for the host side of data handling. Its whole state is one number.
 #pragma once
 
 #include <cstdint>
 #include <utility>
 #include <vector>
+
+#include <runtime/core/split_mix.hpp>
 
 namespace swage::data {
 
@@ -12,12 +13,7 @@ class HostRandom {
  public:
   explicit HostRandom(std::uint64_t seed) : state_(seed) {}
 
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15ull;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBull;
-    return z ^ z >> 31;
-  }
+  std::uint64_t next() { return split_mix(state_); }
   // 0 ≤ result < bound, all alike but for 1 part in 2⁶⁴/bound.
   std::uint64_t below(std::uint64_t bound) {
     return static_cast<std::uint64_t>(static_cast<unsigned __int128>(next()) * bound >> 64);
