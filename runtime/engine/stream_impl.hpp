@@ -61,13 +61,15 @@ struct Stream::Impl {
   void replay();
   void poison() noexcept;
   void finish(KnownTrace* hit);
+  RecordIndex produced_storage(RecordIndex i) const;
+  EscapeMask escapes() const;
+  void close() noexcept;
+
+  // learn.cpp
   void ran_eagerly(KnownTrace& known);
   void keep_window();
   void consider(KnownTrace& known);
-  RecordIndex produced_storage(RecordIndex i) const;
-  EscapeMask escapes() const;
   void adopt_plans();
-  void close() noexcept;
 
   Stream& self;
   SharedEngine& engine;
