@@ -1,7 +1,7 @@
 // Loads, stores and addresses, appended to the open EmitScope.
 #pragma once
 
-#include <jit/cpu/arithmetic.hpp>
+#include <jit/arithmetic.hpp>
 
 namespace swage::jit {
 

@@ -1,4 +1,4 @@
-#include <jit/cpu/arithmetic.hpp>
+#include <jit/arithmetic.hpp>
 
 #include <limits>
 #include <utility>

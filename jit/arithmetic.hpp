@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include <jit/cpu/number.hpp>
+#include <jit/number.hpp>
 #include <runtime/core/dtype.hpp>
 #include <runtime/ops/op.hpp>
 
