@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -86,6 +87,25 @@ void Digest::add(const Tensor& tensor) {
     add(hash_elements(value.address(), view.numel(), view.dtype));
   else
     add(hash_elements(gathered(static_cast<const char*>(value.address()), view).data(), view.numel(), view.dtype));
+}
+
+double mean_magnitude(std::span<const Tensor> tensors) {
+  double sum = 0, count = 0;
+  for (const Tensor& tensor : tensors) {
+    Value& value = *tensor.value();
+    Stream::current().read(value, {});
+    const ViewDesc& view = value.view();
+    const std::vector<char> elements = gathered(static_cast<const char*>(value.address()), view);
+    visit(view.dtype, [&]<class T>(T) {
+      for (std::size_t i = 0; i < elements.size(); i += sizeof(T)) {
+        T element;
+        std::memcpy(&element, elements.data() + i, sizeof(T));
+        sum += std::abs(static_cast<double>(element));
+      }
+    });
+    count += static_cast<double>(view.numel());
+  }
+  return count == 0 ? 0 : sum / count;
 }
 
 std::string Digest::text() const { return fmt::format("{:016x}", value_); }

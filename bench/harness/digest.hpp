@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ class Digest {
  private:
   std::uint64_t value_ = 0x9AE16A3B2F90404FULL;
 };
+
+// The mean magnitude of all elements, summed in double; reads as the digest does.
+double mean_magnitude(std::span<const Tensor> tensors);
 
 // The digest of `n` elements in a row.
 std::uint64_t hash_elements(const void* data, std::int64_t n, DType dtype);

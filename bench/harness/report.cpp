@@ -68,9 +68,14 @@ nlohmann::ordered_json to_json(const Report& report) {
        {{"p50", rounded(report.compile_ms_p50, 3)},
         {"max", rounded(report.compile_ms_max, 3)},
         {"total", rounded(report.compile_ms_total, 3)}}},
+      {"break_even_step", or_null(report.break_even_step)},
       {"peak_bytes", report.peak_bytes},
+      {"allocs_per_step", or_null(report.allocs_per_step)},
+      {"minor_faults_per_step", report.minor_faults_per_step},
       {"loss_first", or_null(report.loss_first)},
       {"loss_last", or_null(report.loss_last)},
+      {"first_losses", report.first_losses},
+      {"first_output", report.first_output},
       {"digest", report.digest},
   };
   for (const auto& [name, value] : report.figures) json[name] = value;
@@ -93,7 +98,10 @@ std::string to_text(const Report& r) {
   line("traces", "{} known; {} hits, {} misses, {} side exits", r.traces, r.hits, r.misses, r.side_exits);
   line("compiler", "{} plans, {:.1f} ms in the median, longest {:.1f} ms, {:.1f} ms in all", r.compiles, r.compile_ms_p50,
        r.compile_ms_max, r.compile_ms_total);
-  line("memory", "{:.1f} MiB at the peak", static_cast<double>(r.peak_bytes) / (1 << 20));
+  if (r.break_even_step) line("", "paid for by step {}", *r.break_even_step);
+  line("memory", "{:.1f} MiB at the peak; {} allocations and {:.4g} page faults a step",
+       static_cast<double>(r.peak_bytes) / (1 << 20),
+       r.allocs_per_step ? fmt::format("{:.4g}", *r.allocs_per_step) : "uncounted", r.minor_faults_per_step);
   if (r.loss_first || r.loss_last) line("loss", "{} at first, {} at last", loss_text(r.loss_first), loss_text(r.loss_last));
   for (const auto& [name, value] : r.figures) line(name, "{:.4f}", value);
   line("digest", "{}", r.digest);

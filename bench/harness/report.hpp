@@ -25,13 +25,21 @@ struct Report {
   double compiled_op_share = 0;  // of the ops executed after step 50, or after half of a shorter run
   std::uint64_t traces = 0, hits = 0, misses = 0, side_exits = 0, compiles = 0;
   double compile_ms_p50 = 0, compile_ms_max = 0, compile_ms_total = 0;
+  std::optional<std::int64_t> break_even_step;  // when the time saved had paid for compiling (break_even.hpp)
   std::uint64_t peak_bytes = 0;
+  // By the thread that takes the steps, in steps alone, once they have settled (as compiled_op_share). See thread_use.hpp.
+  std::optional<double> allocs_per_step;
+  double minor_faults_per_step = 0;
   std::optional<double> loss_first, loss_last;
+  std::vector<double> first_losses;  // of the first steps, kFirstLosses at most
+  double first_output = 0;           // mean magnitude of what the first step left, to hold against other systems
   std::string digest;
   std::map<std::string, double> figures;  // of this workload alone, such as accuracy
 
   void set_step_times(std::vector<double> microseconds, std::int64_t units_per_step);
 };
+
+inline constexpr std::size_t kFirstLosses = 5;
 
 nlohmann::ordered_json to_json(const Report& report);
 std::string to_text(const Report& report);  // for a person; lines of at most 100 columns

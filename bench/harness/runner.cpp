@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include <bench/harness/break_even.hpp>
 #include <bench/harness/checkpoint.hpp>
 #include <bench/harness/digest.hpp>
+#include <bench/harness/thread_use.hpp>
 #include <bench/harness/warm_up.hpp>
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
@@ -28,7 +30,7 @@ class Run {
     report_.tier = kRunTierNames[static_cast<std::size_t>(settings.tier)];
     report_.threads = settings.threads;
     report_.seed = settings.options.seed;
-    report_.steps = settings.steps > 0 ? settings.steps : info_.default_steps;
+    fewest_steps_ = settings.steps > 0 ? settings.steps : settings.seconds > 0 ? kFewestSteps : info_.default_steps;
     report_.unit = info_.unit;
   }
 
@@ -71,19 +73,27 @@ class Run {
   // One step, timed; the digest takes in what it leaves. The outputs live until the next call.
   double step(Workload& workload) {
     outputs_ = {};
+    const ThreadUse before = thread_use();
     const auto start = Clock::now();
     outputs_ = workload.step();
     const double microseconds = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    const ThreadUse after = thread_use();
+    faults_ += after.minor_faults - before.minor_faults;
+    if (after.allocations) allocations_ += *after.allocations - *before.allocations;
     digest_.add(outputs_.loss);
     for (const Tensor& output : outputs_.outputs) digest_.add(output);
     ++process_steps_;
     stats_ = engine_stats();
-    if (!report_.first_compiled_step && stats_.compiled_ops > begun_.compiled_ops) report_.first_compiled_step = process_steps_;
+    const bool compiled = stats_.compiled_ops > begun_.compiled_ops;
+    if (!report_.first_compiled_step && compiled) report_.first_compiled_step = process_steps_;
+    break_even_.observe(microseconds, compiled, stats_.compile_ms_total - begun_.compile_ms_total);
     return microseconds;
   }
 
   void observe(Workload& workload, std::int64_t step, double microseconds, bool warming_up) {
-    if (observer_) observer_({step, warming_up ? 0 : report_.steps, warming_up, microseconds, outputs_, workload, stats_});
+    if (observer_)
+      observer_({step, warming_up || settings_.seconds > 0 ? 0 : fewest_steps_, warming_up, microseconds, outputs_, workload,
+                 stats_});
   }
 
   void warm_up() {
@@ -103,18 +113,26 @@ class Run {
     reset_peak_memory();
     const EngineStats before = engine_stats();
     EngineStats settled = before;
-    const std::int64_t settling = std::min(kSettlingSteps, report_.steps / 2);
+    const std::int64_t settling = std::min(kSettlingSteps, fewest_steps_ / 2);
     std::vector<double> times;
-    times.reserve(static_cast<std::size_t>(report_.steps));
-    for (std::int64_t i = 1; i <= report_.steps; ++i) {
+    times.reserve(static_cast<std::size_t>(fewest_steps_));
+    double total = 0;
+    for (std::int64_t i = 1; i <= fewest_steps_ || total < settings_.seconds * 1e6; ++i) {
       times.push_back(step(*workload));
-      if (outputs_.loss.defined()) {
-        if (i == 1) report_.loss_first = loss_of(outputs_.loss);
-        if (i == report_.steps) report_.loss_last = loss_of(outputs_.loss);
+      total += times.back();
+      note_values(i);
+      if (i == settling) {
+        settled = stats_;
+        faults_ = allocations_ = 0;
       }
-      if (i == settling) settled = stats_;
       observe(*workload, i, times.back(), false);
     }
+    report_.steps = static_cast<std::int64_t>(times.size());
+    if (outputs_.loss.defined()) report_.loss_last = loss_of(outputs_.loss);
+    const auto settled_steps = static_cast<double>(report_.steps - settling);
+    report_.minor_faults_per_step = static_cast<double>(faults_) / settled_steps;
+    if (thread_use().allocations) report_.allocs_per_step = static_cast<double>(allocations_) / settled_steps;
+    report_.break_even_step = break_even_.step();
     report_.peak_bytes = memory_stats().peak_bytes;
     report_.set_step_times(std::move(times), workload->units_per_step());
     count(before, settled);
@@ -124,6 +142,14 @@ class Run {
     finish_digest(*workload);
     outputs_ = {};
     report_.figures = workload->figures();
+  }
+
+  // What other systems must agree with.
+  void note_values(std::int64_t step) {
+    if (step == 1) report_.first_output = mean_magnitude({outputs_.outputs.begin(), outputs_.outputs.size()});
+    if (!outputs_.loss.defined() || report_.first_losses.size() >= kFirstLosses) return;
+    report_.first_losses.push_back(loss_of(outputs_.loss));
+    report_.loss_first = report_.first_losses.front();
   }
 
   void count(const EngineStats& before, const EngineStats& settled) {
@@ -170,8 +196,11 @@ class Run {
   Digest digest_;
   StepOutputs outputs_;
   EngineStats begun_, stats_;
-  std::int64_t process_steps_ = 0;  // warm-up included
-  std::int64_t done_before_ = 0;    // in the process that saved what was loaded
+  BreakEven break_even_;
+  std::int64_t fewest_steps_ = 0;
+  std::uint64_t faults_ = 0, allocations_ = 0;  // in steps, since the last reset
+  std::int64_t process_steps_ = 0;              // warm-up included
+  std::int64_t done_before_ = 0;                // in the process that saved what was loaded
 };
 
 }  // namespace

@@ -26,10 +26,13 @@ enum class RunTier { eager, traced, cold, warm };
 inline constexpr std::array<std::string_view, 4> kRunTierNames = {"eager", "traced", "cold", "warm"};
 std::optional<RunTier> run_tier_by_name(std::string_view name);
 
+inline constexpr std::int64_t kFewestSteps = 5;
+
 struct RunSettings {
   std::string workload;
   RunTier tier = RunTier::warm;
-  std::int64_t steps = 0;  // 0: the workload's own number
+  std::int64_t steps = 0;  // 0: the workload's own number, or with `seconds` kFewestSteps
+  double seconds = 0;      // go on after these steps until their times sum to this
   int threads = 1;
   WorkloadOptions options = {};
   std::filesystem::path save = {};  // the state to write at the end, and the one to go on from; empty for none
@@ -40,7 +43,7 @@ struct RunSettings {
 // What is known after a step. `outputs` are hashed already.
 struct StepInfo {
   std::int64_t step = 0;   // counted from 1; of the warm-up while `warming_up`
-  std::int64_t steps = 0;  // 0 while warming up
+  std::int64_t steps = 0;  // 0 while warming up, and where time decides
   bool warming_up = false;
   double microseconds = 0;
   const StepOutputs& outputs;

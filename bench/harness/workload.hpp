@@ -2,8 +2,10 @@
 // an example of the API.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <span>
@@ -27,10 +29,30 @@ struct WorkloadOptions {
   static std::filesystem::path default_data_folder();
 };
 
+// A few tensors, held inline: a step should not call the allocator for the sake of being measured.
+class OutputList {
+ public:
+  static constexpr std::size_t kMost = 4;
+
+  OutputList() = default;
+  OutputList(std::initializer_list<Tensor> tensors);  // raises ValueError above kMost
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const Tensor& front() const { return tensors_[0]; }
+  const Tensor& operator[](std::size_t i) const { return tensors_[i]; }
+  const Tensor* begin() const { return tensors_.data(); }
+  const Tensor* end() const { return tensors_.data() + size_; }
+
+ private:
+  std::array<Tensor, kMost> tensors_;
+  std::size_t size_ = 0;
+};
+
 // What a step leaves for the world to see: hashed after every step, in this order.
 struct StepOutputs {
-  Tensor loss;                  // undefined where there is none
-  std::vector<Tensor> outputs;  // final outputs, and gradients that no optimiser consumes
+  Tensor loss;         // undefined where there is none
+  OutputList outputs;  // final outputs, and gradients that no optimiser consumes
 };
 
 // All that later steps depend on, but for the random generator: parameters, buffers, the optimiser's state, the place in the data.

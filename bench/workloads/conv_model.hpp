@@ -9,10 +9,18 @@ namespace swage::bench {
 // linear layer to ten classes: (N,C,H,W) → (N,10).
 inline nn::Sequential conv_model(std::int64_t channels) {
   const nn::Conv2dOptions whole{.stride = 1, .padding = 1, .bias = false}, halved{.stride = 2, .padding = 1, .bias = false};
-  return nn::Sequential(nn::Conv2d(channels, 32, 3, whole), nn::BatchNorm2d(32), nn::ReLU(),  //
-                        nn::Conv2d(32, 64, 3, halved), nn::BatchNorm2d(64), nn::ReLU(),       //
-                        nn::Conv2d(64, 128, 3, halved), nn::BatchNorm2d(128), nn::ReLU(),     //
-                        nn::GlobalAveragePool(), nn::Linear(128, 10));
+  // Braces: the layers draw their initial values in this order.
+  return nn::Sequential{nn::Conv2d(channels, 32, 3, whole),
+                        nn::BatchNorm2d(32),
+                        nn::ReLU(),
+                        nn::Conv2d(32, 64, 3, halved),
+                        nn::BatchNorm2d(64),
+                        nn::ReLU(),
+                        nn::Conv2d(64, 128, 3, halved),
+                        nn::BatchNorm2d(128),
+                        nn::ReLU(),
+                        nn::GlobalAveragePool(),
+                        nn::Linear(128, 10)};
 }
 
 }  // namespace swage::bench

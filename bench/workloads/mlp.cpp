@@ -12,8 +12,8 @@ constexpr std::size_t kBatches = 16;
 class Mlp final : public Workload {
  public:
   explicit Mlp(const std::string& optimizer)
-      : model_(nn::Linear(kInputs, kHidden), nn::ReLU(), nn::Linear(kHidden, kHidden), nn::ReLU(),
-               nn::Linear(kHidden, kClasses)) {
+      : model_{nn::Linear(kInputs, kHidden), nn::ReLU(), nn::Linear(kHidden, kHidden), nn::ReLU(),
+               nn::Linear(kHidden, kClasses)} {  // braces: drawn in this order
     if (optimizer == "adam")
       optimizer_ = std::make_unique<optim::Adam>(model_.parameters());
     else

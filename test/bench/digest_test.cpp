@@ -74,5 +74,11 @@ TEST(Digest, RecordsNoOp) {
   EXPECT_EQ(stats().ops, ops);
 }
 
+TEST(MeanMagnitude, IsOverAllElementsOfAllTensors) {
+  const std::vector<Tensor> tensors = {floats({1, -3}), tensor({2.0, -2.0, 7.0, 0.0}, DType::f64).narrow(0, 0, 2)};
+  EXPECT_DOUBLE_EQ(mean_magnitude(tensors), 2);
+  EXPECT_EQ(mean_magnitude({}), 0);
+}
+
 }  // namespace
 }  // namespace swage::bench

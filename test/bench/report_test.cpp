@@ -21,12 +21,15 @@ TEST(Report, HasTheKeysThatReadersExpectInTheirOrder) {
   const auto json = to_json(report);
   EXPECT_THAT(keys_of(json), ElementsAre("workload", "device", "tier", "threads", "seed", "steps", "unit", "units_per_s",
                                          "step_us", "first_step_ms", "first_compiled_step", "ops_per_step", "compiled_op_share",
-                                         "traces", "hits", "misses", "side_exits", "compiles", "compile_ms", "peak_bytes",
-                                         "loss_first", "loss_last", "digest", "accuracy"));
+                                         "traces", "hits", "misses", "side_exits", "compiles", "compile_ms", "break_even_step",
+                                         "peak_bytes", "allocs_per_step", "minor_faults_per_step", "loss_first", "loss_last",
+                                         "first_losses", "first_output", "digest", "accuracy"));
   EXPECT_THAT(keys_of(json["step_us"]), ElementsAre("p50", "p99", "max"));
   EXPECT_THAT(keys_of(json["compile_ms"]), ElementsAre("p50", "max", "total"));
   EXPECT_TRUE(json["first_compiled_step"].is_null());
   EXPECT_TRUE(json["loss_first"].is_null());
+  EXPECT_TRUE(json["break_even_step"].is_null());
+  EXPECT_TRUE(json["allocs_per_step"].is_null());
 }
 
 TEST(Report, WhatIsThereIsNotNull) {

@@ -7,7 +7,8 @@ import command
 
 KEYS = ["workload", "device", "tier", "threads", "seed", "steps", "unit", "units_per_s", "step_us", "first_step_ms",
         "first_compiled_step", "ops_per_step", "compiled_op_share", "traces", "hits", "misses", "side_exits", "compiles",
-        "compile_ms", "peak_bytes", "loss_first", "loss_last", "digest"]
+        "compile_ms", "break_even_step", "peak_bytes", "allocs_per_step", "minor_faults_per_step", "loss_first", "loss_last",
+        "first_losses", "first_output", "digest"]
 
 
 class RunCommand(command.CommandTest):
@@ -26,6 +27,12 @@ class RunCommand(command.CommandTest):
     def test_digits_adds_its_accuracy(self):
         report = self.report("digits", "--tier", "eager", "--steps", 5)
         self.assertEqual(list(report), [*KEYS, "accuracy"])
+
+    def test_time_may_say_how_many_steps(self):
+        report = self.report("chain", "--tier", "eager", "--seconds", 0.05)
+        self.assertGreater(report["steps"], 5)
+        self.assertGreaterEqual(report["steps"] * report["step_us"]["max"], 50_000)
+        self.assertEqual(self.report("mlp", "--tier", "eager", "--seconds", 1e-6)["steps"], 5)
 
     def test_plain_report_fits(self):
         self.assert_fits(self.swage("run", "mlp", "--tier", "cold", "--steps", 3).stdout)

@@ -44,7 +44,7 @@ class Progress {
       if (info.warming_up)
         fmt::print(stderr, "warming up: step {}, {} plans\n", info.step, info.stats.compiles);
       else
-        fmt::print(stderr, "step {} of {}{}\n", info.step, info.steps,
+        fmt::print(stderr, "step {}{}{}\n", info.step, info.steps > 0 ? fmt::format(" of {}", info.steps) : "",
                    info.outputs.loss.defined() ? fmt::format(", loss {:.4f}", info.outputs.loss.item()) : "");
     }
     next_ = now + std::chrono::seconds(2);
@@ -90,6 +90,8 @@ void add_run(CLI::App& app) {
   command->add_option("--tier", arguments->tier, "eager, traced, cold or warm (default)");
   command->add_option("--steps", settings.steps, "how many; each workload has a default")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+  command->add_option("--seconds", settings.seconds, "go on until the steps' times sum to this")
+      ->check(CLI::Range(0.0, 86400.0));
   command->add_option("--seed", settings.options.seed, "of everything that is drawn (default 1)")->check(non_negative);
   command->add_option("--threads", settings.threads, "threads in one op (default 1)")->check(CLI::Range(1, 64));
   command->add_option("--data", arguments->data, "folder of data files");
