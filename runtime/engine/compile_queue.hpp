@@ -21,6 +21,8 @@ struct CompileJob {
   std::shared_ptr<KnownTrace> trace;  // only its immutable part is touched by the compile thread
   EscapeMask escapes;
   const void* stream = nullptr;  // who asked
+  bool tight = false;            // the mask is a part of what has escaped
+  std::uint64_t (*clock)() = nullptr;
 };
 
 struct CompileOutcome {

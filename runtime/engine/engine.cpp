@@ -61,8 +61,9 @@ void forget_traces() {
   impl.cut(CutReason::flush, {});
   impl.engine.queue->wait();
   impl.adopt_plans();
-  for (const auto& known : impl.trie.traces()) known->dropped = true;
   impl.trie.clear();
+  impl.structures.clear();
+  impl.ledger = {};
   impl.sightings.clear();
   impl.deferral_backoff = {};
   impl.tracking_backoff = {};

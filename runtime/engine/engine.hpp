@@ -18,16 +18,20 @@ enum class Tier : std::uint8_t {
   compiled,  // the default: hot traces are compiled in the background and adopted
 };
 
+std::uint64_t nanoseconds_since_start();
+
 struct EngineOptions {
   Tier tier = Tier::compiled;
   bool background = true;                 // compile on a thread of the lowest scheduling class; false: at once (tests)
   std::uint32_t runs_before_keeping = 2;  // sightings of a window's hash before the trie takes it
   std::uint32_t runs_before_compiling = 3;
-  bool weigh_cost = true;                   // compile only where the predicted gain has paid for it (ski rental)
-  int hash_bits = 64;                       // fewer force collisions (tests)
-  std::uint32_t soft_window_limit = 4096;   // past it, the window ends where its head record recurs …
-  std::uint32_t hard_window_limit = 65536;  // … and past this one anywhere
-  std::size_t max_traces = 4096;
+  bool weigh_cost = true;                               // compile only where the predicted gain has paid for it (ski rental)
+  int hash_bits = 64;                                   // fewer force collisions (tests)
+  std::uint32_t soft_window_limit = 4096;               // past it, the window ends where its head record recurs …
+  std::uint32_t hard_window_limit = 65536;              // … and past this one anywhere
+  std::size_t max_traces = 4096;                        // known traces of a stream …
+  std::uint64_t (*clock)() = &nanoseconds_since_start;  // what kernels, plans and compilations are timed by
+  std::size_t max_trace_bytes = 64u << 20;              // … and their bytes; the ones unused for longest go first
 };
 
 // Counts since the process began, or since reset.

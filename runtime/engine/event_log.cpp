@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <runtime/engine/engine.hpp>
+
 namespace swage {
 
 std::uint64_t nanoseconds_since_start() {

@@ -18,7 +18,7 @@ enum class EventCode : std::uint32_t {
   kept,          // a window became a known trace
   requested,     // its compilation was queued
   compiled,      // a plan was published; value = microseconds
-  adopted,       // at a segment start
+  adopted,       // at a segment start; value = 1: a plan for a part of what has escaped
   failed,        // the compilation failed; the trace's refusal says why
   refused,       // not to be compiled at all; the trace's refusal says why
   hit,           // a window ran as a plan
@@ -26,11 +26,14 @@ enum class EventCode : std::uint32_t {
   side_exit,     // a deferred window was replayed by the interpreter; position and key as above
   check_failed,  // the plan refused the data at `position`; the window was replayed
   escapes_grew,  // a value outlived the window that the plan does not write out (`position`)
-  evicted,       // known traces were dropped to stay within the limit; value = how many
+  evicted,       // known traces were dropped to stay within the limits; value = how many
+  shelved,       // its plan does not pay and waits; value = its time in percent of the eager one
+  resumed,       // a shelved plan is tried again
+  storm,         // not compiled, for earlier compilations of its structure have not paid yet; value = how many there were
 };
-inline constexpr std::array<std::string_view, 12> kEventNames = {"kept",      "requested",    "compiled",     "adopted",
-                                                                 "failed",    "refused",      "hit",          "missed",
-                                                                 "side_exit", "check_failed", "escapes_grew", "evicted"};
+inline constexpr std::array<std::string_view, 15> kEventNames = {
+    "kept",      "requested",    "compiled",     "adopted", "failed",  "refused", "hit",  "missed",
+    "side_exit", "check_failed", "escapes_grew", "evicted", "shelved", "resumed", "storm"};
 
 struct Event {
   std::uint64_t ns = 0;  // since the process began
@@ -59,7 +62,6 @@ class EventLog {
 };
 
 EventLog& event_log();
-std::uint64_t nanoseconds_since_start();
 
 // In words, which field of `got` differs from `expected`.
 std::string describe_difference(const KeyHalf& expected, const KeyHalf& got);

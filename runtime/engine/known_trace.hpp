@@ -12,6 +12,15 @@
 
 namespace swage {
 
+// A plan with the storages that it writes out.
+struct AdoptedPlan {
+  std::unique_ptr<Plan> plan;
+  std::vector<RecordIndex> outputs;
+  PlanTimes times;
+};
+
+// A trace has at most two plans. The wide one writes out every storage that has ever escaped, so it may run whenever the trace is
+// hit. Where the same smaller part has escaped many times in a row, a tight one writes that part alone.
 struct KnownTrace {
   Trace trace;  // immutable once kept
 
@@ -24,8 +33,13 @@ struct KnownTrace {
 
   bool dropped = false;  // no longer in the trie
 
-  std::unique_ptr<Plan> plan;
-  std::vector<RecordIndex> outputs;  // the storages that the plan writes out
+  AdoptedPlan wide, tight;
+  std::uint64_t held = 0;      // digest of the storages that escaped at the last hit of the wide plan
+  std::uint32_t held_for = 0;  // hits in a row that it has been so
+  std::uint32_t tight_requests = 0;
+  bool shelved = false;            // its plans do not pay: it runs eagerly until its history says otherwise
+  double saving_ns = 0;            // of one hit, as far as known
+  std::shared_ptr<Ledger> ledger;  // of all traces with this structure
   double compile_ms = 0;
   std::size_t groups = 0, fused_ops = 0, library_calls = 0;
   std::string notes;
@@ -34,6 +48,11 @@ struct KnownTrace {
   KnownTrace* parent = nullptr;
   RecordIndex shared = 0;
   std::uint32_t plans_below = 0;  // plans on paths that pass through this trace's own positions
+  std::uint32_t children = 0;     // traces whose parent is this one
+  std::uint64_t last_used = 0;    // the window that last ran along it
+
+  bool has_plan() const { return wide.plan != nullptr; }
+  std::size_t bytes() const;  // what keeping it takes, code apart
 };
 
 }  // namespace swage

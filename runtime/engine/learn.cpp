@@ -1,19 +1,47 @@
-// What the engine learns from a window that ended: which traces to keep, to compile, to drop.
+// What the engine learns from a window that ended: which traces to keep, to compile, to shelve, to drop.
 #include <algorithm>
 
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
+namespace {
+
+// What traces have in common that differ only in extents, layouts, literals and attributes.
+std::uint64_t structure_of(const Trace& trace) {
+  std::uint64_t hash = 0;
+  for (KeyHalf key : trace.keys) {
+    key.attr = 0;
+    for (OperandKey& operand : key.operands) operand.desc = 0;
+    hash = mix_key(hash, key);
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::size_t KnownTrace::bytes() const {
+  constexpr std::size_t kPerRecord = sizeof(KeyHalf) + sizeof(DescId) + 2 * sizeof(RecordIndex) + sizeof(CallSite) + 1;
+  return sizeof(KnownTrace) + trace.size() * kPerRecord;
+}
 
 void Stream::Impl::ran_eagerly(KnownTrace& known) {
-  ++known.history.runs;
+  TraceHistory& history = known.history;
+  ++history.runs;
+  known.last_used = window_count;
   known.seen.merge(escapes());
   if (timing && kernel_ns > 0) {
-    ++known.timed_runs;
-    known.history.eager_ns += (kernel_ns - known.history.eager_ns) / known.timed_runs;
+    history.eager_best_ns = history.timed_runs == 0 ? kernel_ns : std::min(history.eager_best_ns, kernel_ns);
+    ++history.timed_runs;
+    history.eager_ns += (kernel_ns - history.eager_ns) / history.timed_runs;
   }
   tracking_backoff.succeeded();
+  if (known.shelved && history.runs >= history.resume_at) {
+    known.shelved = false;
+    known.wide.times = known.tight.times = {};
+    trie.add_plan(known);
+    event_log().add(EventCode::resumed, known.trace.id);
+  }
   consider(known);
 }
 
@@ -35,11 +63,6 @@ void Stream::Impl::keep_window() {
     return;
   }
   tracking_backoff.succeeded();
-  if (trie.traces().size() >= options.max_traces) {
-    event_log().add(EventCode::evicted, 0, 0, static_cast<std::uint32_t>(trie.traces().size()));
-    for (const auto& known : trie.traces()) known->dropped = true;
-    trie.clear();
-  }
   auto known = std::make_shared<KnownTrace>();
   known->trace.id = next_trace_id();
   known->trace.keys = window.keys;
@@ -48,7 +71,9 @@ void Stream::Impl::keep_window() {
   complete(known->trace);
   known->history.runs = 1;
   known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
+  known->last_used = window_count;
   known->seen = escapes();
+  known->ledger = ledger_of(known->trace);
   if (touches_at_once) {
     known->history.compilable = false;
     known->refusal = "it touches borrowed or exposed memory, whose ops run at once";
@@ -57,46 +82,109 @@ void Stream::Impl::keep_window() {
   counters.traces.add();
   event_log().add(EventCode::kept, known->trace.id);
   consider(trie.insert(std::move(known)));
+  if (trie.traces().size() > options.max_traces || trie.bytes() > options.max_trace_bytes) make_room();
+}
+
+std::shared_ptr<Ledger> Stream::Impl::ledger_of(const Trace& trace) {
+  std::weak_ptr<Ledger>& entry = structures[structure_of(trace)];
+  std::shared_ptr<Ledger> found = entry.lock();
+  if (!found) entry = found = std::make_shared<Ledger>();
+  return found;
+}
+
+// Drops known traces, the ones unused for longest first, down to seven eighths of the limits.
+void Stream::Impl::make_room() {
+  const EngineOptions& options = engine.options;
+  const auto dropped = trie.evict(options.max_traces * 7 / 8, options.max_trace_bytes / 8 * 7);
+  event_log().add(EventCode::evicted, 0, 0, static_cast<std::uint32_t>(dropped));
+  std::erase_if(structures, [](const auto& entry) { return entry.second.expired(); });
 }
 
 void Stream::Impl::consider(KnownTrace& known) {
-  if (!engine.queue || decide(known.history, engine.options) == Decision::none) return;
+  if (!engine.queue || known.shelved) return;
+  const auto elapsed = static_cast<double>(engine.options.clock());
+  const Decision decision = decide(known.history, engine.options, *known.ledger, ledger, elapsed);
+  if (decision == Decision::held_back && !known.ledger->storm) {
+    known.ledger->storm = true;
+    event_log().add(EventCode::storm, known.trace.id, 0, known.ledger->compilations);
+  }
+  if (decision != Decision::compile) return;
+  known.ledger->storm = false;
   known.history.requested = true;
   known.history.escapes_grew = false;
   known.history.runs_at_last_request = known.history.runs;
+  request(known, known.seen, false);
+}
+
+void Stream::Impl::request(KnownTrace& known, const EscapeMask& escapes, bool tight) {
   const auto found =
       std::find_if(trie.traces().begin(), trie.traces().end(), [&](const auto& trace) { return trace.get() == &known; });
-  engine.queue->submit({*found, known.seen, &self}, engine.options.background);
+  engine.queue->submit({*found, escapes, &self, tight, engine.options.clock}, engine.options.background);
 }
 
 void Stream::Impl::adopt_plans() {
-  constexpr std::uint32_t kMostFailures = 4;
   collected = engine.queue->finished();
   for (CompileOutcome& outcome : engine.queue->collect(&self)) {
-    KnownTrace& known = *outcome.job.trace;
-    if (known.dropped) continue;
-    if (!outcome.error.empty()) {
-      known.refusal = outcome.error;
-      known.history.requested = known.plan != nullptr;
-      if (++known.history.failures >= kMostFailures) {
-        known.history.compilable = false;
-        event_log().add(EventCode::refused, known.trace.id);
-      }
-      continue;
-    }
-    if (known.plan) trie.remove_plan(known);
-    known.plan = std::move(outcome.result.plan);
-    known.compile_ms = outcome.ms;
-    known.groups = outcome.result.groups;
-    known.fused_ops = outcome.result.fused_ops;
-    known.library_calls = outcome.result.library_calls;
-    known.notes = std::move(outcome.result.notes);
-    known.outputs.clear();
-    for (RecordIndex i = 0; i < known.trace.size(); ++i)
-      if (known.plan->escapes().test(i)) known.outputs.push_back(i);
-    trie.add_plan(known);
-    event_log().add(EventCode::adopted, known.trace.id);
+    ledger.spent(outcome.ms * 1e6);
+    outcome.job.trace->ledger->spent(outcome.ms * 1e6);
+    if (!outcome.job.trace->dropped) adopt(outcome);
   }
+}
+
+void Stream::Impl::adopt(CompileOutcome& outcome) {
+  constexpr std::uint32_t kMostFailures = 4;
+  KnownTrace& known = *outcome.job.trace;
+  if (!outcome.error.empty()) {
+    if (outcome.job.tight) return;  // the wide plan goes on
+    known.refusal = outcome.error;
+    known.history.requested = known.has_plan();
+    if (++known.history.failures >= kMostFailures) {
+      known.history.compilable = false;
+      event_log().add(EventCode::refused, known.trace.id);
+    }
+    return;
+  }
+  AdoptedPlan& adopted = outcome.job.tight ? known.tight : known.wide;
+  const bool counted = known.has_plan() && !known.shelved;
+  adopted = {std::move(outcome.result.plan), {}, {}};
+  for (RecordIndex i = 0; i < known.trace.size(); ++i)
+    if (adopted.plan->escapes().test(i)) adopted.outputs.push_back(i);
+  known.compile_ms = outcome.ms;
+  known.groups = outcome.result.groups;
+  known.fused_ops = outcome.result.fused_ops;
+  known.library_calls = outcome.result.library_calls;
+  known.notes = std::move(outcome.result.notes);
+  known.saving_ns = predicted_saving_ns(known.history);
+  if (!counted && !known.shelved) trie.add_plan(known);
+  event_log().add(EventCode::adopted, known.trace.id, 0, outcome.job.tight);
+}
+
+// The wide plan wrote storages that nobody held. Where the same ones are left over many times in a row, a plan for what is held pays.
+void Stream::Impl::wrote_more_than_needed(KnownTrace& known, std::uint64_t held) {
+  constexpr std::uint32_t kInARow = 32, kMostRequests = 3;
+  if (known.held != held) {
+    known.held = held;
+    known.held_for = 0;
+  }
+  if (++known.held_for != kInARow || known.tight_requests >= kMostRequests) return;
+  ++known.tight_requests;
+  request(known, escapes(), true);
+}
+
+// A plan has been timed: what it saves, and whether it stays.
+void Stream::Impl::judge(KnownTrace& known, const AdoptedPlan& plan) {
+  known.saving_ns = measured_saving_ns(known.history, plan.times);
+  if (!engine.options.weigh_cost || !does_not_pay(known.history, plan.times)) return;
+  const auto percent = static_cast<std::uint32_t>(100 * plan.times.best_ns / known.history.eager_best_ns);
+  event_log().add(EventCode::shelved, known.trace.id, 0, percent);
+  trie.remove_plan(known);
+  known.shelved = true;
+  if (shelve(known.history)) return;
+  known.history.compilable = false;
+  known.refusal = "its plans were slower than its kernels one by one";
+  known.wide = {};
+  known.tight = {};
+  event_log().add(EventCode::refused, known.trace.id);
 }
 
 }  // namespace swage

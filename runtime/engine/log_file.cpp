@@ -51,9 +51,9 @@ std::string trace_line(const KnownTrace& known) {
       R"({{"trace":{},"records":{},"ops":{},"runs":{},"hits":{},"side_exits":{},"eager_us":{:.3f},"plan":{},"compile_ms":{:.3f},)"
       R"("groups":{},"fused_ops":{},"library_calls":{},"refusal":{},"notes":{},"text":{}}})",
       known.trace.id, known.trace.size(), known.history.ops, known.history.runs, known.hits, known.side_exits,
-      known.history.eager_ns / 1000, known.plan != nullptr, known.compile_ms, known.groups, known.fused_ops,
-      known.library_calls, json_string(known.refusal), json_string(known.notes),
-      json_string(print(known.trace, known.plan ? &known.plan->escapes() : &known.seen)));
+      known.history.eager_ns / 1000, known.has_plan(), known.compile_ms, known.groups, known.fused_ops, known.library_calls,
+      json_string(known.refusal), json_string(known.notes),
+      json_string(print(known.trace, known.has_plan() ? &known.wide.plan->escapes() : &known.seen)));
 }
 
 std::string write_path;
@@ -108,6 +108,9 @@ bool write_log(const std::filesystem::path& path) {
         const Trace& trace = it->second->trace;
         why = event.position < trace.size() ? describe_difference(trace.keys[event.position], event.key) : "it went on";
       }
+      if (event.code == EventCode::shelved) why = fmt::format("its plan takes {} % of the eager time", event.value);
+      if (event.code == EventCode::storm)
+        why = fmt::format("{} compilations of this structure have not paid for themselves yet", event.value);
       line(fmt::format(R"({{"event":{},"ns":{},"trace":{},"position":{},"value":{},"why":{}}})",
                        json_string(kEventNames[static_cast<std::size_t>(event.code)]), event.ns, event.trace, event.position,
                        event.value, json_string(why)));

@@ -16,17 +16,55 @@ struct TraceHistory {
   std::uint32_t failures = 0;  // compilations that failed
   bool escapes_grew = false;   // the plan's mask no longer covers what escapes
   std::uint64_t runs_at_last_request = 0;
+  // Eager times beside which plans are judged: least of `timed_runs`. Machines have slow phases; the least of several is robust.
+  double eager_best_ns = 0;
+  std::uint32_t timed_runs = 0;
+  std::uint32_t shelvings = 0;  // how often its plans were found not to pay
+  std::uint64_t resume_at = 0;  // while shelved: the run at which they are tried again
 };
 
-enum class Decision : std::uint8_t { none, compile };
+// The first runs of a plan are timed.
+struct PlanTimes {
+  double best_ns = 0;
+  std::uint32_t runs = 0;
+};
+inline constexpr std::uint32_t kTimedRuns = 16;
 
-// Ski rental: compile once the time that a plan would have saved so far reaches what compiling costs.
-Decision decide(const TraceHistory& history, const EngineOptions& options);
+// What compiling has cost and saved: a ledger for all traces of one structure (the same ops on the same operands, whatever the
+// extents and literals), and one for the stream.
+struct Ledger {
+  double spent_ns = 0, saved_ns = 0;
+  double last_cost_ns = 0;  // of its latest compilation; 0 before the first
+  std::uint32_t compilations = 0;
+  bool storm = false;  // its debt keeps a trace from being compiled that would be alone
+
+  double debt_ns() const { return spent_ns > saved_ns ? spent_ns - saved_ns : 0; }
+  void spent(double ns);
+};
+
+enum class Decision : std::uint8_t {
+  none,
+  compile,
+  held_back,  // it has earned its own compilation, but not what earlier ones of its structure, or of the stream, still owe
+};
+
+// Ski rental: compile once the time that a plan would have saved so far reaches what compiling costs. A structure whose earlier
+// compilations have not paid must earn their cost too, so shapes that keep changing cannot start a storm of compilations; and all
+// compilations together may owe half a second, and beyond it a twentieth of the time that has passed.
+Decision decide(const TraceHistory& history, const EngineOptions& options, const Ledger& structure, const Ledger& stream,
+                double elapsed_ns);
 
 // What a compilation is expected to cost, in nanoseconds of the compile thread.
 double predicted_compile_ns(std::uint32_t ops);
 // What a plan is expected to save in one run: a part of the kernels' time, and the way of each op to its kernel.
 double predicted_saving_ns(const TraceHistory& history);
+// As above, once a plan has been timed.
+double measured_saving_ns(const TraceHistory& history, const PlanTimes& plan);
+
+// Whether a plan that has been timed is slower than the kernels one by one.
+bool does_not_pay(const TraceHistory& history, const PlanTimes& plan);
+// Shelves the trace: its plans are tried again after a wait that grows eightfold each time. False where they had chances enough.
+bool shelve(TraceHistory& history);
 
 // When windows keep leaving known paths, or never repeat, fewer of them are deferred or tracked: skips double up to a bound, and
 // are drawn at random so that no period of the program can hide behind them.

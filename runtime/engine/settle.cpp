@@ -39,7 +39,7 @@ void Stream::Impl::cut(CutReason reason, CallSite site) {
   const ValueHalf half{nullptr, 0, {}, site};
   const bool known = window.on_path && trie.advance(window.cursor, key);
   if (mode == WindowMode::deferring) {
-    if (known && window.cursor.trace->plan) {
+    if (known && window.cursor.trace->has_plan() && !window.cursor.trace->shelved) {
       window.push(key, 0, half);
       if (run_plan(*window.cursor.trace)) {
         finish(window.cursor.trace);
@@ -72,52 +72,71 @@ EscapeMask Stream::Impl::escapes() const {
   return mask;
 }
 
-// Everything that can fail, before anything is written: the mask, memory, the plan's own checks. Fills `buffers` and `owners`.
-bool Stream::Impl::acquire(KnownTrace& known) {
+// Everything that can fail, before anything is written: the mask, memory, the plan's own checks. Fills `buffers` and `owners`; the
+// plan to run, or null.
+AdoptedPlan* Stream::Impl::acquire(KnownTrace& known) {
   const RecordIndex n = window.size();
   const Trace& trace = known.trace;
   owners.assign(n, nullptr);
   buffers.assign(n, nullptr);
+  bool tight = known.tight.plan != nullptr;
+  std::size_t escaping = 0;
+  std::uint64_t held = 0;
   for (RecordIndex i = 0; i < n; ++i) {
     if (trace.is_input(i)) {
       if (trace.storages[i] == i) buffers[i] = window.values[i].result->owner()->data;
       continue;
     }
     const RecordIndex storage = produced_storage(i);
-    if (storage == kNone) continue;
-    if (!known.plan->escapes().test(storage)) {
+    if (storage == kNone || owners[storage]) continue;
+    if (!known.wide.plan->escapes().test(storage)) {
       event_log().add(EventCode::escapes_grew, trace.id, storage);
       known.seen.merge(escapes());
       known.history.escapes_grew = true;
-      return false;
+      return nullptr;
     }
+    tight = tight && known.tight.plan->escapes().test(storage);
     owners[storage] = window.values[i].result->owner();
+    ++escaping;
+    held += mix_word(0, storage);
   }
+  AdoptedPlan& chosen = tight ? known.tight : known.wide;
+  if (escaping < chosen.outputs.size()) wrote_more_than_needed(known, held);
   try {
-    if (known.plan->arena_bytes() > arena_bytes) {
+    if (chosen.plan->arena_bytes() > arena_bytes) {
       free_buffer(arena, arena_bytes);
       arena = nullptr;
       arena_bytes = 0;
-      arena = allocate_buffer(known.plan->arena_bytes());
-      arena_bytes = known.plan->arena_bytes();
+      arena = allocate_buffer(chosen.plan->arena_bytes());
+      arena_bytes = chosen.plan->arena_bytes();
     }
-    for (RecordIndex storage : known.outputs) buffers[storage] = allocate_buffer(storage_bytes(trace, storage));
+    for (RecordIndex storage : chosen.outputs) buffers[storage] = allocate_buffer(storage_bytes(trace, storage));
   } catch (const MemoryError&) {
-    for (RecordIndex storage : known.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
-    return false;
+    for (RecordIndex storage : chosen.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
+    return nullptr;
   }
-  if (auto failure = known.plan->check({window.values, buffers, arena})) {
+  if (auto failure = chosen.plan->check({window.values, buffers, arena})) {
     event_log().add(EventCode::check_failed, trace.id, failure->record);
-    for (RecordIndex storage : known.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
-    return false;
+    for (RecordIndex storage : chosen.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
+    return nullptr;
   }
-  return true;
+  return &chosen;
 }
 
 bool Stream::Impl::run_plan(KnownTrace& known) {
-  if (!acquire(known)) return false;
-  known.plan->run({window.values, buffers, arena});
-  for (RecordIndex storage : known.outputs) {
+  AdoptedPlan* const chosen = acquire(known);
+  if (!chosen) return false;
+  const bool timed = chosen->times.runs < kTimedRuns;
+  if (timed) [[unlikely]] {
+    const std::uint64_t start = engine.options.clock();
+    chosen->plan->run({window.values, buffers, arena});
+    const auto ns = static_cast<double>(engine.options.clock() - start);
+    PlanTimes& times = chosen->times;
+    times.best_ns = times.runs++ == 0 ? ns : std::min(times.best_ns, ns);
+  } else {
+    chosen->plan->run({window.values, buffers, arena});
+  }
+  for (RecordIndex storage : chosen->outputs) {
     const std::size_t bytes = storage_bytes(known.trace, storage);
     if (Value* owner = owners[storage]) {
       owner->data = buffers[storage];
@@ -129,6 +148,7 @@ bool Stream::Impl::run_plan(KnownTrace& known) {
   }
   counters.ops.add(known.history.ops);
   counters.compiled_ops.add(known.history.ops);
+  if (timed && chosen->times.runs == kTimedRuns) judge(known, *chosen);
   return true;
 }
 
@@ -212,6 +232,9 @@ void Stream::Impl::finish(KnownTrace* hit) {
     counters.hits.add();
     ++hit->hits;
     ++hit->history.runs;
+    hit->last_used = window_count;
+    hit->ledger->saved_ns += hit->saving_ns;
+    ledger.saved_ns += hit->saving_ns;
     deferral_backoff.succeeded();
     tracking_backoff.succeeded();
     event_log().add(EventCode::hit, hit->trace.id);

@@ -56,7 +56,7 @@ struct Stream::Impl {
   // settle.cpp
   void cut(CutReason reason, CallSite site);
   bool run_plan(KnownTrace& known);
-  bool acquire(KnownTrace& known);
+  AdoptedPlan* acquire(KnownTrace& known);
   void leave(const KeyHalf* got);
   void replay();
   void poison() noexcept;
@@ -69,7 +69,13 @@ struct Stream::Impl {
   void ran_eagerly(KnownTrace& known);
   void keep_window();
   void consider(KnownTrace& known);
+  void request(KnownTrace& known, const EscapeMask& escapes, bool tight);
   void adopt_plans();
+  void adopt(CompileOutcome& outcome);
+  void wrote_more_than_needed(KnownTrace& known, std::uint64_t held);
+  void judge(KnownTrace& known, const AdoptedPlan& plan);
+  void make_room();
+  std::shared_ptr<Ledger> ledger_of(const Trace& trace);
 
   Stream& self;
   SharedEngine& engine;
@@ -89,7 +95,9 @@ struct Stream::Impl {
   Backoff deferral_backoff, tracking_backoff;
   std::unordered_map<std::uint64_t, std::uint32_t> sightings;
   std::uint64_t collected = 0;  // outcomes of the compile queue seen so far
-  std::uint32_t window_count = 0;
+  std::uint64_t window_count = 0;
+  Ledger ledger;                                                        // of this stream
+  std::unordered_map<std::uint64_t, std::weak_ptr<Ledger>> structures;  // ledgers by what their traces have in common
 
   struct Inferred {
     KeyHalf key;

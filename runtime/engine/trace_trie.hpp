@@ -36,6 +36,10 @@ class TraceTrie {
   void remove_plan(KnownTrace& trace);
   std::size_t plans() const { return plans_; }
   const std::vector<std::shared_ptr<KnownTrace>>& traces() const { return traces_; }
+  std::size_t bytes() const { return bytes_; }
+  // Drops traces down to the limits, those unused for longest first. A trace that others go on from stays as long as they do, but
+  // loses its plans with them. No cursor may stand on the trie. Returns how many were dropped.
+  std::size_t evict(std::size_t most_traces, std::size_t most_bytes);
   void clear();
 
  private:
@@ -56,6 +60,7 @@ class TraceTrie {
   std::unordered_map<Edge, KnownTrace*, HashEdge> edges_;
   std::vector<std::shared_ptr<KnownTrace>> traces_;
   std::size_t plans_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace swage

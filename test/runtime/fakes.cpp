@@ -37,6 +37,7 @@ void for_each_index(const Dims& dims, F&& f) {
 
 template <class F>
 void pointwise(const KernelArgs& args, F&& f) {
+  control().now_ns += control().kernel_ns;
   std::vector<float> out;  // operands may overlap a result written in place
   const Dims& dims = args.result.desc->dims;
   for_each_index(dims, [&](const Dims& index) {
@@ -110,6 +111,7 @@ class InterpretingPlan : public Plan {
   }
   void run(const PlanFrame& frame) override {
     ++control().plans_run;
+    control().escapes_written = escapes_.count();
     std::vector<std::vector<char>> own(trace_.size());
     std::vector<void*> storages(frame.storages.begin(), frame.storages.end());
     for (RecordIndex i = 0; i < trace_.size(); ++i)
@@ -119,7 +121,9 @@ class InterpretingPlan : public Plan {
       }
     std::memset(frame.arena, 0xCD, 64);
     const Interpreter interpreter(kernels_);
+    const std::uint64_t end = control().now_ns + control().plan_ns;
     for (RecordIndex i = 0; i < trace_.size(); ++i) interpreter.run(trace_, i, frame.values, storages);
+    control().now_ns = end;
   }
 
  private:
@@ -138,6 +142,7 @@ class FakeCompiler : public Compiler {
       --control().refusals;
       throw CompileError("refused by the test");
     }
+    control().now_ns += control().compile_ns;
     CompileResult result;
     result.plan = std::make_unique<InterpretingPlan>(trace, escapes);
     return result;

@@ -16,12 +16,16 @@ namespace swage::fake {
 KernelTable kernels();
 std::unique_ptr<Compiler> make_compiler();
 
-// How many plans have run, and how many compilations to refuse from now on.
+// What the fakes did, and how they are to behave from now on.
 struct Control {
   std::uint64_t plans_run = 0;
-  int refusals = 0;
+  std::size_t escapes_written = 0;  // by the latest plan
+  int refusals = 0;                 // compilations to refuse
+  // The time that fake_clock() shows, and what moves it on.
+  std::uint64_t now_ns = 0, kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000;
 };
 Control& control();
+inline std::uint64_t fake_clock() { return control().now_ns; }
 
 // A handle for tests, f32 unless said.
 class Array {

@@ -1,10 +1,9 @@
-// Traces: text form, storages, keys, masks, the trie, policy.
+// Traces: text form, storages, keys, masks, the trie.
 #include <runtime/trace/trace.hpp>
 
 #include <gtest/gtest.h>
 
 #include <runtime/core/error.hpp>
-#include <runtime/engine/policy.hpp>
 #include <runtime/engine/trace_trie.hpp>
 
 namespace swage {
@@ -146,60 +145,30 @@ TEST(TraceTrie, CountsPlansBelowEveryPath) {
   EXPECT_EQ(trie.plans(), 0u);
 }
 
-TEST(Policy, CompilesWhenThePredictedSavingHasPaidForIt) {
-  EngineOptions options;
-  TraceHistory history;
-  history.ops = 10;
-  history.eager_ns = 100'000;
-  history.runs = 2;
-  EXPECT_EQ(decide(history, options), Decision::none);
-  const double needed = predicted_compile_ns(history.ops) / predicted_saving_ns(history);
-  history.runs = static_cast<std::uint64_t>(needed) - 1;
-  EXPECT_EQ(decide(history, options), Decision::none);
-  history.runs = static_cast<std::uint64_t>(needed) + 1;
-  EXPECT_EQ(decide(history, options), Decision::compile);
-  history.requested = true;
-  EXPECT_EQ(decide(history, options), Decision::none);
-  history.escapes_grew = true;
-  EXPECT_EQ(decide(history, options), Decision::compile);
-  history.compilable = false;
-  EXPECT_EQ(decide(history, options), Decision::none);
-  history.compilable = true;
-  options.tier = Tier::traced;
-  EXPECT_EQ(decide(history, options), Decision::none);
-}
-
-TEST(Policy, EachFailureDoublesTheWait) {
-  EngineOptions options;
-  options.weigh_cost = false;
-  TraceHistory history;
-  history.ops = 1;
-  history.failures = 3;
-  history.runs_at_last_request = 100;
-  history.runs = 100 + options.runs_before_compiling * 8 - 1;
-  EXPECT_EQ(decide(history, options), Decision::none);
-  ++history.runs;
-  EXPECT_EQ(decide(history, options), Decision::compile);
-}
-
-TEST(Backoff, SitsOutMoreTheLongerNothingComesOfIt) {
-  Backoff backoff;
-  const auto attempts = [&](int windows) {
-    int tried = 0;
-    for (int i = 0; i < windows; ++i)
-      if (!backoff.skip()) {
-        ++tried;
-        backoff.failed();
-      }
-    return tried;
-  };
-  EXPECT_EQ(attempts(15), 15);
-  attempts(2000);
-  EXPECT_LT(attempts(1000), 60);
-  for (int i = 0; i < 200 && backoff.skip(); ++i) {
-  }
-  backoff.succeeded();
-  EXPECT_EQ(attempts(10), 10);
+TEST(TraceTrie, EvictsWhatWasUnusedForLongestAndKeepsWhatOthersGoOnFrom) {
+  TraceTrie trie;
+  const auto root = known("%0 = input : f32[4]\n%1 = neg(%0) : f32[4]\n%2 = neg(%1) : f32[4]\ncut {0}\n");
+  const auto old = known("%0 = input : f32[4]\n%1 = exp(%0) : f32[4]\ncut {0}\n");
+  const auto branch = known("%0 = input : f32[4]\n%1 = neg(%0) : f32[4]\n%2 = exp(%1) : f32[4]\ncut {0}\n");
+  for (const auto& trace : {root, old, branch}) trie.insert(trace);
+  const std::size_t bytes = trie.bytes();
+  root->last_used = 1;
+  old->last_used = 2;
+  branch->last_used = 3;
+  EXPECT_EQ(trie.evict(3, bytes), 0u);
+  EXPECT_EQ(trie.evict(2, bytes), 1u);  // not `root`, on which `branch` stands
+  bool found = false;
+  walk(trie, old->trace, found);
+  EXPECT_FALSE(found);
+  EXPECT_TRUE(old->dropped);
+  walk(trie, branch->trace, found);
+  EXPECT_TRUE(found);
+  EXPECT_EQ(trie.bytes(), bytes - old->bytes());
+  EXPECT_EQ(trie.evict(2, 1), 2u);  // by bytes: the branch first, then its parent
+  EXPECT_TRUE(trie.traces().empty());
+  EXPECT_EQ(trie.bytes(), 0u);
+  walk(trie, root->trace, found);
+  EXPECT_FALSE(found);
 }
 
 }  // namespace
