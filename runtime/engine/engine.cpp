@@ -7,6 +7,7 @@
 
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
+#include <runtime/engine/failure_report.hpp>
 #include <runtime/engine/log_file.hpp>
 #include <runtime/engine/registry.hpp>
 #include <runtime/engine/stream_impl.hpp>
@@ -34,6 +35,7 @@ SharedEngine& shared_engine() {
     made->kernels = kernel_factory();
     made->queue = new CompileQueue(compiler_factory);
     write_log_at_exit();
+    report_windows_on_failure();
     return made;
   }();
   return *engine;

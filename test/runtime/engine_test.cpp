@@ -484,6 +484,17 @@ TEST_F(EngineTest, AMissNamesTheFieldThatDiffered) {
   EXPECT_EQ(last->position, 1u);
 }
 
+TEST_F(EngineTest, AFailureOfTheEngineShowsTheWindowThatLedThere) {
+  const Array a({2}, {1, 2});
+  for (int i = 0; i < 4; ++i) {
+    const Array b = -(a + a);
+    if (i == 0 || i == 3) {  // recorded, and deferred
+      EXPECT_DEATH(invariant(false, "of this test"), "of this test(.|\n)*window so far:(.|\n)*add(.|\n)*neg");
+    }
+    step();
+  }
+}
+
 TEST_F(EngineTest, HitsCrowdNoDecisionOutOfTheLog) {
   const Array a({2}, {1, 2});
   const auto before = event_log().total();
