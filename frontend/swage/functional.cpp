@@ -1,6 +1,10 @@
 #include <swage/functional.hpp>
 
+#include <cmath>
+#include <numbers>
+
 #include <swage/autograd/grad_mode.hpp>
+#include <swage/creation.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/detail/composite.hpp>
 #include <swage/index.hpp>
@@ -129,6 +133,64 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   if (weight.defined()) scale = scale * by_channel(weight);
   const Tensor result = centred * scale;
   return bias.defined() ? result + by_channel(bias) : result;
+}
+
+Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight, const Tensor& bias, double eps) {
+  const SiteScope scope(caller());
+  require_float("layer_norm", x);
+  const int lead = x.dim() - normalized.rank();
+  bool fits = normalized.rank() > 0 && lead >= 0;
+  Dims over;
+  for (int d = 0; fits && d < normalized.rank(); ++d) {
+    fits = x.sizes()[lead + d] == normalized[d];
+    over.push_back(lead + d);
+  }
+  if (!fits)
+    raise<ShapeError>(SiteScope::or_else({}), "[layer_norm] the last extents of {} must be {}", to_string(x.sizes()),
+                      to_string(normalized));
+  for (const Tensor* each : {&weight, &bias})
+    if (each->defined() && !(each->sizes() == normalized))
+      raise<ShapeError>(SiteScope::or_else({}), "[layer_norm] weight and bias must have shape {}, not {}",
+                        to_string(normalized), to_string(each->sizes()));
+  const Tensor centred = x - detail::mean({}, x, over, true);
+  Tensor result = centred * rsqrt(detail::mean({}, square(centred), over, true) + eps);
+  if (weight.defined()) result = result * weight;
+  return bias.defined() ? result + bias : result;
+}
+
+Tensor gelu(const Tensor& a) {
+  const SiteScope scope(caller());
+  require_float("gelu", a);
+  const double twice = 2 * std::sqrt(2 / std::numbers::pi);
+  return a * sigmoid(a * (square(a) * Scalar::literal(0.044715 * twice) + Scalar::literal(twice)));
+}
+
+Tensor dropout(const Tensor& a, double p, bool training) {
+  const SiteScope scope(caller());
+  require_float("dropout", a);
+  if (!(p >= 0 && p <= 1)) raise<ValueError>(SiteScope::or_else({}), "[dropout] the probability is from 0 to 1, not {}", p);
+  if (!training || p == 0) return a;
+  if (p == 1) return a * Scalar::literal(0.0);
+  return where(ge(rand(a.sizes(), a.dtype()), p), a * (1 / (1 - p)), Scalar::literal(0.0));
+}
+
+Tensor embedding(const Tensor& indices, const Tensor& weight) {
+  const SiteScope scope(caller());
+  require_defined({}, "embedding", indices, "the indices");
+  require_float("embedding", weight);
+  if (weight.dim() != 2)
+    raise<ShapeError>(SiteScope::or_else({}), "[embedding] the weight must be a matrix, one row an index, not {}",
+                      to_string(weight.sizes()));
+  if (indices.dtype() != DType::i64)
+    raise<DTypeError>(SiteScope::or_else({}), "[embedding] the indices must be i64, not {}", name_of(indices.dtype()));
+  const std::int64_t n = indices.numel(), width = weight.sizes()[1];
+  const Tensor rows = gather(weight, 0, reshape({}, indices, {n, 1}).expand({n, width}));
+  Dims sizes = indices.sizes();
+  if (sizes.rank() == kMaxRank)
+    raise<ShapeError>(SiteScope::or_else({}), "[embedding] indices of shape {} leave no dimension for the rows",
+                      to_string(sizes));
+  sizes.push_back(width);
+  return reshape({}, rows, sizes);
 }
 
 }  // namespace swage

@@ -25,25 +25,59 @@ Tensor product(CallSite site, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
+namespace {
+
+Dims leading(const Tensor& a) {
+  Dims dims;
+  for (int d = 0; d < a.dim() - 2; ++d) dims.push_back(a.sizes()[d]);
+  return dims;
+}
+
+// Batches of matrices, their leading extents broadcast. A batch times one matrix is one product of all rows.
+Tensor batched_product(CallSite site, const Tensor& a, const Tensor& b) {
+  const std::int64_t rows = a.sizes()[a.dim() - 2], columns = b.sizes()[b.dim() - 1];
+  Dims batch;
+  if (!broadcast(leading(a), leading(b), batch))
+    raise<ShapeError>(SiteScope::or_else(site),
+                      "[matmul] batches {} and {} do not broadcast: leading extents must be equal or 1", to_string(a.sizes()),
+                      to_string(b.sizes()));
+  const auto with = [&](std::int64_t r, std::int64_t c) {
+    Dims dims = batch;
+    dims.push_back(r);
+    dims.push_back(c);
+    return dims;
+  };
+  const std::int64_t inner = a.sizes()[a.dim() - 1];
+  if (b.dim() == 2)
+    return reshape(site, product(site, reshape(site, a, {batch.product() * rows, inner}), b), with(rows, columns));
+  const SiteScope scope(site);
+  return product(site, a.expand(with(rows, inner)), b.expand(with(inner, columns)));
+}
+
+}  // namespace
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
   const CallSite site = caller();
   require_defined(site, "matmul", a, "the left operand");
   require_defined(site, "matmul", b, "the right operand");
   if (a.dim() == 2 && b.dim() == 2) [[likely]]
     return product(site, a, b);
-  if (a.dim() < 1 || a.dim() > 2 || b.dim() < 1 || b.dim() > 2)
-    raise<ShapeError>(SiteScope::or_else(site), "[matmul] takes vectors and matrices, not {} and {}", to_string(a.sizes()),
-                      to_string(b.sizes()));
+  if (a.dim() < 1 || b.dim() < 1)
+    raise<ShapeError>(SiteScope::or_else(site), "[matmul] takes vectors, matrices and batches of matrices, not {} and {}",
+                      to_string(a.sizes()), to_string(b.sizes()));
   const std::int64_t inner = a.sizes()[a.dim() - 1];
-  if (inner != b.sizes()[0])
+  const int contracted = b.dim() == 1 ? 0 : b.dim() - 2;
+  if (inner != b.sizes()[contracted])
     raise<ShapeError>(SiteScope::or_else(site), "[matmul] cannot multiply {} by {}: the right operand must have {} rows",
                       to_string(a.sizes()), to_string(b.sizes()), inner);
   const Tensor left = a.dim() == 1 ? reshape(site, a, {1, inner}) : a;
   const Tensor right = b.dim() == 1 ? reshape(site, b, {inner, 1}) : b;
-  Dims sizes;
-  if (a.dim() == 2) sizes.push_back(a.sizes()[0]);
-  if (b.dim() == 2) sizes.push_back(b.sizes()[1]);
-  return reshape(site, product(site, left, right), sizes);
+  const Tensor result = left.dim() == 2 && right.dim() == 2 ? product(site, left, right) : batched_product(site, left, right);
+  if (a.dim() > 1 && b.dim() > 1) return result;
+  Dims sizes = leading(result);
+  if (a.dim() > 1) sizes.push_back(a.sizes()[a.dim() - 2]);
+  if (b.dim() > 1) sizes.push_back(b.sizes()[b.dim() - 1]);
+  return reshape(site, result, sizes);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -55,7 +89,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       to_string(x.sizes()), to_string(weight.sizes()),
                       weight.dim() == 2 ? fmt::format("its last extent must be {}", weight.sizes()[1])
                                         : "the weight must be a matrix (out×in)");
-  const Tensor rows = x.dim() == 2 ? x : reshape(site, x, {-1, weight.sizes()[1]});
+  Tensor rows = x;
+  if (x.dim() != 2) {
+    Dims outer = x.sizes();
+    outer[x.dim() - 1] = 1;
+    rows = reshape(site, x, {outer.product(), weight.sizes()[1]});
+  }
   Tensor result = product(site, rows, detail::permute(site, weight, {1, 0}));
   if (bias.defined()) result = detail::binary(site, Op::add, result, bias);
   if (x.dim() == 2) return result;

@@ -7,7 +7,8 @@
 
 namespace swage {
 
-// (m,k)·(k,n) → (m,n); (k)·(k,n) → (n); (m,k)·(k) → (m); (k)·(k) → (). Floating types. Transposed operands are read in place.
+// (m,k)·(k,n) → (m,n); (k)·(k,n) → (n); (m,k)·(k) → (m); (k)·(k) → (). With more dimensions, (…,m,k)·(…,k,n) →
+// (…,m,n): batches of matrices, whose leading extents broadcast. Floating types. Transposed operands are read in place.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 // x · weightᵀ + bias: x (…,in), weight (out,in), bias (out) or undefined → (…,out).

@@ -29,10 +29,11 @@ void for_parts(std::int64_t whole, std::int64_t part, F&& f) {
   });
 }
 
-// Strides of dimensions of extent 1 mean nothing; they are made those of plain form.
+// The last two dimensions. Strides of dimensions of extent 1 mean nothing; they are made those of plain form.
 Matrix matrix_of(const KernelView& view) {
   const ViewDesc& desc = *view.desc;
-  Matrix matrix{view.data, desc.dims[0], desc.dims[1], desc.strides[0], desc.strides[1]};
+  const int row = desc.rank() - 2, column = row + 1;
+  Matrix matrix{view.data, desc.dims[row], desc.dims[column], desc.strides[row], desc.strides[column]};
   if (matrix.columns == 1) matrix.column_stride = 1;
   if (matrix.rows == 1) matrix.row_stride = std::max<std::int64_t>(matrix.columns, 1);
   return matrix;
@@ -125,11 +126,9 @@ ContractionDecision decide(const ContractionQuery& query) {
   return decision;
 }
 
-void run_matmul(const KernelArgs& args) {
-  const DType dtype = args.result.desc->dtype;
-  const auto size = static_cast<std::int64_t>(size_of(dtype));
-  Matrix a = matrix_of(args.operands[0]), b = matrix_of(args.operands[1]);
-  const Matrix c = matrix_of(args.result);
+namespace {
+
+ContractionQuery query_of(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype) {
   ContractionQuery query;
   query.dtype = dtype;
   query.threads = num_threads();
@@ -138,7 +137,76 @@ void run_matmul(const KernelArgs& args) {
   query.n = c.columns;
   query.a = layout_of(a);
   query.b = layout_of(b);
-  const ContractionDecision decision = decide(query);
+  return query;
+}
+
+// The offset, in elements, of matrix `index` of a batch.
+std::int64_t batch_offset(const ViewDesc& desc, std::int64_t index) {
+  std::int64_t offset = 0;
+  for (int d = desc.rank() - 3; d >= 0; --d) {
+    offset += index % desc.dims[d] * desc.strides[d];
+    index /= desc.dims[d];
+  }
+  return offset;
+}
+
+// A batch of products: each is computed as it would be alone, and threads split the batch.
+void run_batch(const KernelArgs& args) {
+  const ViewDesc& result = *args.result.desc;
+  const DType dtype = result.dtype;
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  std::int64_t count = 1;
+  for (int d = 0; d < result.rank() - 2; ++d) count *= result.dims[d];
+  if (count == 0) return;
+  Matrix a = matrix_of(args.operands[0]), b = matrix_of(args.operands[1]);
+  const Matrix c = matrix_of(args.result);
+  ContractionQuery query = query_of(a, b, c, dtype);
+  query.threads = 1;
+  const Implementation implementation = decide(query).implementation;
+  if (implementation == Implementation::zeros) {
+    if (c.rows * c.columns > 0) std::memset(c.data, 0, static_cast<std::size_t>(count * c.rows * c.columns * size));
+    return;
+  }
+  std::optional<Scratch> copies[2];
+  ViewDesc descs[2] = {*args.operands[0].desc, *args.operands[1].desc};
+  Matrix* const operands[] = {&a, &b};
+  for (int k = 0; k < 2 && implementation == Implementation::onednn; ++k) {
+    Matrix& x = *operands[k];
+    if (layout_of(x) != MatrixLayout::scattered) continue;
+    copies[k].emplace(static_cast<std::size_t>(count * x.rows * x.columns * size));
+    copy_dense(args.operands[k], copies[k]->as<void>());
+    descs[k].strides = contiguous_strides(descs[k].dims);
+    x = {copies[k]->as<void>(), x.rows, x.columns, x.columns, 1};
+  }
+  const auto product = [&](std::int64_t index) {
+    const auto moved = [&](Matrix x, const ViewDesc& desc) {
+      x.data = static_cast<char*>(x.data) + batch_offset(desc, index) * size;
+      return x;
+    };
+    const Matrix left = moved(a, descs[0]), right = moved(b, descs[1]), to = moved(c, result);
+    if (implementation == Implementation::onednn)
+      onednn_product(left, right, to);
+    else if (implementation == Implementation::dots)
+      own_dots(left, right, to, dtype);
+    else
+      own_product(left, right, to, dtype);
+  };
+  const int threads = num_threads();
+  const bool split = threads > 1 && count > 1 && count * query.m * query.k * query.n >= kParallelWork;
+  for_parts(count, split ? (count + threads - 1) / threads : count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) product(i);
+  });
+}
+
+}  // namespace
+
+void run_matmul(const KernelArgs& args) {
+  if (args.result.desc->rank() > 2) return run_batch(args);
+  const DType dtype = args.result.desc->dtype;
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  Matrix a = matrix_of(args.operands[0]), b = matrix_of(args.operands[1]);
+  const Matrix c = matrix_of(args.result);
+  const ContractionDecision decision = decide(query_of(a, b, c, dtype));
   if (decision.implementation == Implementation::zeros) {
     if (c.rows * c.columns > 0) std::memset(c.data, 0, static_cast<std::size_t>(c.rows * c.columns * size));
     return;

@@ -38,7 +38,7 @@ struct ContractionDecision {
 };
 ContractionDecision decide(const ContractionQuery& query);
 
-void run_matmul(const KernelArgs& args);
+void run_matmul(const KernelArgs& args);  // two matrices, or two batches of them
 void run_conv2d(const KernelArgs& args);  // all three convolutions
 
 }  // namespace swage

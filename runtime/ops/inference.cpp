@@ -174,13 +174,22 @@ ViewDesc infer_reduction(const Call& call) {
   return row_major(call, result_dtype(call), dims);
 }
 
+// (…,m,k)·(…,k,n) → (…,m,n), the leading extents alike.
 ViewDesc infer_matmul(const Call& call) {
   const ViewDesc &a = call.tensor(0), &b = call.tensor(1);
-  if (a.rank() != 2 || b.rank() != 2) raise<ShapeError>(call.site, "[matmul] takes two matrices, not {}", shapes(call));
-  if (a.dims[1] != b.dims[0])
+  const int rank = a.rank(), row = rank - 2, column = rank - 1;
+  if (rank < 2 || b.rank() != rank)
+    raise<ShapeError>(call.site, "[matmul] takes two matrices, or two batches of them, not {}", shapes(call));
+  for (int d = 0; d < row; ++d)
+    if (a.dims[d] != b.dims[d])
+      raise<ShapeError>(call.site, "[matmul] batches {} and {} must have equal leading extents", to_string(a.dims),
+                        to_string(b.dims));
+  if (a.dims[column] != b.dims[row])
     raise<ShapeError>(call.site, "[matmul] cannot multiply {} by {}: the right operand must have {} rows", to_string(a.dims),
-                      to_string(b.dims), a.dims[1]);
-  return row_major(call, result_dtype(call), {a.dims[0], b.dims[1]});
+                      to_string(b.dims), a.dims[column]);
+  Dims dims = a.dims;
+  dims[column] = b.dims[column];
+  return row_major(call, result_dtype(call), dims);
 }
 
 // conv2d: (input NCHW, weight OIHW) → NCHW. grad_input: (grad_output, weight) → input. grad_weight: (grad_output, input) → weight.

@@ -88,6 +88,10 @@ std::map<Op, std::vector<Sample>> samples() {
   all[Op::matmul].push_back({product, {uneven({2, 3}), uneven({3, 4}, 1)}});
   all[Op::matmul].push_back({[](Inputs in) { return matmul(in[0].t(), in[1].t()); }, {uneven({3, 2}), uneven({4, 3}, 1)}});
   all[Op::matmul].push_back({[](Inputs in) { return matmul(in[0], in[0]); }, {uneven({3, 3})}});
+  all[Op::matmul].push_back({product, {uneven({2, 2, 3}), uneven({2, 3, 2}, 1)}});
+  all[Op::matmul].push_back({[](Inputs in) { return matmul(in[0].transpose(1, 2), in[1].transpose(1, 2)); },
+                             {uneven({2, 3, 2}), uneven({2, 2, 3}, 1)}});
+  all[Op::matmul].push_back({product, {uneven({2, 1, 2, 3}), uneven({2, 3, 2}, 1)}});  // batches broadcast
 
   all[Op::conv2d].push_back(
       {[](Inputs in) { return conv2d(in[0], in[1], {}, 1, 1); }, {uneven({2, 2, 3, 4}), uneven({3, 2, 3, 3}, 1)}});
@@ -111,6 +115,8 @@ std::map<Op, std::vector<Sample>> samples() {
   all[Op::gather].push_back({[=](Inputs in) { return square(gather(in[0], 1, rows)); }, {away({3, 3})}});
   const Tensor one_each = tensor({{2}, {0}});
   all[Op::gather].push_back({[=](Inputs in) { return square(gather(in[0], 1, one_each)); }, {away({2, 3})}});
+  const Tensor whole = tensor({2, 0, 2, 1}).reshape({4, 1}).expand({4, 2});
+  all[Op::gather].push_back({[=](Inputs in) { return square(gather(in[0], 0, whole)); }, {away({3, 2})}});
   all[Op::scatter_add].push_back(
       {[=](Inputs in) { return square(scatter_add(in[0], 1, rows, in[1])); }, {away({3, 3}), away({3, 2}, false, 1)}});
   return all;

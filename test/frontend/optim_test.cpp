@@ -62,6 +62,44 @@ TEST(Optimisers, adam) {
   }
 }
 
+TEST(Optimisers, adamw) {
+  Problem problem;
+  optim::AdamW adamw({problem.p}, {.lr = 0.1, .weight_decay = 0.3});
+  Doubles m(3), v(3);
+  for (int step = 1; step <= 10; ++step) {
+    problem.backward();
+    adamw.step();
+    for (std::size_t i = 0; i < 3; ++i) {
+      const double g = problem.gradient(i);
+      m[i] = 0.9 * m[i] + 0.1 * g;
+      v[i] = 0.999 * v[i] + 0.001 * g * g;
+      problem.plain[i] *= 1 - 0.1 * 0.3;
+      problem.plain[i] -= 0.1 / (1 - std::pow(0.9, step)) * m[i] / (std::sqrt(v[i] / (1 - std::pow(0.999, step))) + 1e-8);
+    }
+    problem.compare();
+  }
+}
+
+TEST(Optimisers, clip_by_norm) {
+  const Tensor a = tensor(Doubles{0, 0}, {2}).requires_grad_(), b = tensor(Doubles{0}, {1}).requires_grad_();
+  const Tensor without = tensor(Doubles{1}, {1}).requires_grad_();
+  const auto give = [&](double scale) {
+    a.set_grad(tensor(Doubles{3 * scale, 4 * scale}, {2}));
+    b.set_grad(tensor(Doubles{12 * scale}, {1}));
+  };
+  give(1);
+  EXPECT_DOUBLE_EQ(optim::clip_grad_norm_({a, without, b}, 6.5).item(), 13);
+  const auto clipped = a.grad().to_vector<double>();
+  EXPECT_NEAR(clipped[0], 1.5, 1e-6);
+  EXPECT_NEAR(clipped[1], 2, 1e-6);
+  EXPECT_NEAR(b.grad().item(), 6, 1e-6);
+  give(0.1);
+  optim::clip_grad_norm_({a, b}, 6.5);
+  EXPECT_DOUBLE_EQ(b.grad().item(), 12 * 0.1);
+  EXPECT_THROW(optim::clip_grad_norm_({without}, 1), ValueError);
+  EXPECT_THROW(optim::clip_grad_norm_({a}, -1), ValueError);
+}
+
 TEST(Optimisers, step_consumes_gradients_unless_told) {
   Problem problem;
   optim::SGD sgd({problem.p}, {.lr = 0.1});

@@ -94,6 +94,39 @@ TEST(Matmul, NothingToAddUp) {
   }
 }
 
+// Each product of a batch has the bits that it has alone, whatever the layout, the batch's strides and the number of threads.
+TEST(Matmul, Batches) {
+  on_each_isa([](const std::string&) {
+    for (DType dtype : {DType::f32, DType::f64})
+      for (const auto& s : std::vector<std::array<std::int64_t, 3>>{{3, 5, 7}, {1, 40, 30}, {64, 60, 70}}) {
+        const Array a = random(dtype, {2, s[0], 3, s[1]}, 1).permuted({0, 2, 1, 3});  // heads beside one another
+        const std::vector<Array> rights = {random(dtype, {2, 3, s[1], s[2]}, 2),
+                                           random(dtype, {2, 3, s[2], s[1]}, 3).permuted({0, 1, 3, 2}),
+                                           random(dtype, {1, 3, s[1], s[2]}, 4).expanded({2, 3, s[1], s[2]}),
+                                           random(dtype, {2, 3, s[1], s[2] * 2}, 5).stepped(3, 2)};
+        for (const Array& b : rights) {
+          const Array c = run(Op::matmul, {a, b});
+          ASSERT_EQ(c.desc.dims, (Dims{2, 3, s[0], s[2]}));
+          const auto matrix_at = [](Array x, std::int64_t i, std::int64_t j) {
+            x.offset += i * x.desc.strides[0] + j * x.desc.strides[1];
+            x.desc = {x.desc.dtype, {x.desc.dims[2], x.desc.dims[3]}, {x.desc.strides[2], x.desc.strides[3]}};
+            return x;
+          };
+          for (std::int64_t i = 0; i < 2; ++i)
+            for (std::int64_t j = 0; j < 3; ++j)
+              ASSERT_TRUE(same_bits(matrix_at(c, i, j), run(Op::matmul, {matrix_at(a, i, j), matrix_at(b, i, j)})))
+                  << to_string(a.desc) << " times " << to_string(b.desc) << " at " << i << ", " << j;
+          set_num_threads(2);
+          EXPECT_TRUE(same_bits(c, run(Op::matmul, {a, b})));
+          set_num_threads(1);
+        }
+      }
+  });
+  EXPECT_EQ(run(Op::matmul, {random(DType::f32, {0, 3, 2}, 1), random(DType::f32, {0, 2, 4}, 2)}).numel(), 0);
+  const Array c = run(Op::matmul, {random(DType::f32, {2, 3, 0}, 1), random(DType::f32, {2, 0, 4}, 2)});
+  for (std::int64_t i = 0; i < 24; ++i) EXPECT_EQ(c.get(i), 0);
+}
+
 // Our own products are one chain of fma over k: the layout of the operands and the thread count change nothing.
 TEST(Matmul, OwnProductsAreChainsOfFma) {
   on_each_isa([](const std::string& isa) {

@@ -39,7 +39,10 @@ void Node::free_saved() noexcept {
   freed = true;
   for (Edge& edge : edges()) edge = {};
   for (Saved& entry : saved) entry.value = {};
-  if (custom) custom->edges.clear();
+  if (custom) {
+    custom->edges.clear();
+    custom->free_saved();
+  }
   if (owns_result) {
     owns_result = false;
     release(std::exchange(result, nullptr));

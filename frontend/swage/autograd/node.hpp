@@ -72,6 +72,7 @@ struct Saved {
 struct CustomGradient {
   virtual ~CustomGradient() = default;
   virtual Tensor gradient(const Tensor& grad_output, std::size_t operand) = 0;
+  virtual void free_saved() noexcept {}  // the tape is no longer needed
   std::vector<Edge> edges;
   const char* name = "";
 };

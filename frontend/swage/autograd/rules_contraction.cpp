@@ -9,22 +9,25 @@ namespace {
 
 using C = const RuleContext&;
 
-// Whether the operand is stored by columns: then its gradient is computed transposed, so that the gradient of what it is a
-// transpose of comes out row-major.
+// Whether the matrices of the operand are stored by columns: then its gradient is computed transposed, so that the gradient of
+// what it is a transpose of comes out row-major.
 bool by_columns(const ViewDesc& desc) {
-  return desc.rank() == 2 && desc.strides[0] == 1 && desc.strides[1] == desc.dims[0] && desc.dims[1] > 1 && desc.dims[0] > 1;
+  const int row = desc.rank() - 2, column = row + 1;
+  return desc.strides[row] == 1 && desc.strides[column] >= desc.dims[row] && desc.dims[column] > 1 && desc.dims[row] > 1;
 }
+
+Tensor transposed(const Tensor& a) { return a.transpose(-1, -2); }
 
 Tensor matmul_gradient(C c, int k) {
   const Tensor& grad = c.grad();
   if (k == 0) {
     const Tensor b = c.tensor(1);
-    if (by_columns(c.operand_desc(0))) return matmul(b, grad.t()).t();
-    return matmul(grad, b.t());
+    if (by_columns(c.operand_desc(0))) return transposed(matmul(b, transposed(grad)));
+    return matmul(grad, transposed(b));
   }
   const Tensor a = c.tensor(0);
-  if (by_columns(c.operand_desc(1))) return matmul(grad.t(), a).t();
-  return matmul(a.t(), grad);
+  if (by_columns(c.operand_desc(1))) return transposed(matmul(transposed(grad), a));
+  return matmul(transposed(a), grad);
 }
 
 // Integers of a convolution: stride and padding, and for the gradient ops the extents of what they compute.

@@ -11,14 +11,15 @@ namespace {
 using C = const RuleContext&;
 
 // The index was saved by `gather`. Where it picks one element a row, the gradient is a comparison with a ramp, which fuses;
-// else elements may be picked twice and are added up.
+// else elements may be picked twice and are added up. So they are where whole rows are picked (an index that is expanded): there the
+// comparison would look at every row for each.
 Tensor gather_gradient(C c, int) {
   const Tensor index = c.tensor(1);
   const int d = static_cast<int>(c.attribute().ints[0]);
   const ViewDesc& desc = c.operand_desc(0);
   bool one_a_row = index.size(d) == 1;
   for (int i = 0; i < desc.rank(); ++i)
-    if (i != d && index.size(i) != desc.dims[i]) one_a_row = false;
+    if (i != d && (index.size(i) != desc.dims[i] || (index.strides()[i] == 0 && index.size(i) > 1))) one_a_row = false;
   if (one_a_row) {
     Dims ramp_dims;
     ramp_dims.resize(desc.rank(), 1);
@@ -26,8 +27,8 @@ Tensor gather_gradient(C c, int) {
     const Tensor ramp = detail::iota({}, ramp_dims, d, DType::i64);
     return where(eq(ramp, index), c.grad(), Scalar::literal(0));
   }
-  const Tensor zeros = detail::full({}, desc.dims, Scalar::literal(0), desc.dtype);
-  return scatter_add(zeros, d, index, c.grad());
+  const Tensor zero = detail::full({}, {}, Scalar::literal(0), desc.dtype);
+  return scatter_add(zero.expand(desc.dims), d, index, c.grad());
 }
 
 }  // namespace

@@ -17,6 +17,11 @@ struct Sigmoid : Module {
   Sigmoid() : Module(Library{}) {}
   Tensor forward(const Tensor& x) override;
 };
+// The tanh form, see swage::gelu.
+struct GELU : Module {
+  GELU() : Module(Library{}) {}
+  Tensor forward(const Tensor& x) override;
+};
 // (N,…) → (N, rest).
 struct Flatten : Module {
   Flatten() : Module(Library{}) {}

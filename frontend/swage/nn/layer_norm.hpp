@@ -1,0 +1,24 @@
+#pragma once
+
+#include <swage/nn/module.hpp>
+
+namespace swage::nn {
+
+struct LayerNormOptions {
+  double eps = 1e-5;
+  bool affine = true;  // with weight and bias
+};
+
+// Normalises over the last dimensions, see swage::layer_norm. weight starts as 1, bias as 0; both of shape `normalized`.
+class LayerNorm : public Module {
+ public:
+  explicit LayerNorm(const Dims& normalized, LayerNormOptions options = {});
+  explicit LayerNorm(std::int64_t width, LayerNormOptions options = {}) : LayerNorm(Dims{width}, options) {}
+  Tensor forward(const Tensor& x) override;
+
+  Dims normalized;
+  LayerNormOptions options;
+  Tensor weight, bias;  // undefined without
+};
+
+}  // namespace swage::nn
