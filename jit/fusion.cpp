@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <runtime/core/planted_fault.hpp>
+
 namespace swage::jit {
 namespace {
 
@@ -83,9 +85,10 @@ class Grouper {
 
   int latest_dependence(RecordIndex i) const {
     const KeyHalf& key = trace_.keys[i];
+    const std::vector<int>& written = planted(PlantedFault::alias) ? result_.first_write : last_write_;
     int latest = -1;
     for (int k = 0; k < key.n_operands; ++k)
-      if (key.operands[k].is_tensor()) latest = std::max(latest, last_write_[trace_.storages[trace_.operand(i, k)]]);
+      if (key.operands[k].is_tensor()) latest = std::max(latest, written[trace_.storages[trace_.operand(i, k)]]);
     if (key.in_place()) latest = std::max(latest, result_.last_touch[trace_.storages[i]]);
     return latest;
   }

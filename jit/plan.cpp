@@ -1,11 +1,14 @@
 #include <jit/plan.hpp>
 
+#include <numeric>
 #include <unordered_map>
 
 #include <fmt/format.h>
 
 #include <jit/memory_plan.hpp>
+#include <jit/planted.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/core/planted_fault.hpp>
 #include <runtime/core/thread_pool.hpp>
 #include <runtime/engine/interpreter.hpp>
 
@@ -49,7 +52,10 @@ class NativePlan final : public Plan {
     lay_out_arena(parts);
     const std::vector<RecordIndex> origins = offset_origins(*parts.trace);
     const Grouping& grouping = *parts.grouping;
-    for (std::size_t g = 0; g < grouping.groups.size(); ++g) {
+    std::vector<std::size_t> order(grouping.groups.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (planted(PlantedFault::order)) swap_dependent(*parts.trace, grouping, order);
+    for (std::size_t g : order) {
       if (grouping.groups[g].library)
         add_call(parts, origins, grouping.groups[g].records[0], static_cast<int>(g));
       else if (parts.groups[g].function)
@@ -236,6 +242,9 @@ class NativePlan final : public Plan {
 
 }  // namespace
 
-std::unique_ptr<Plan> make_plan(const PlanParts& parts) { return std::make_unique<NativePlan>(parts); }
+std::unique_ptr<Plan> make_plan(const PlanParts& parts) {
+  std::unique_ptr<Plan> plan = std::make_unique<NativePlan>(parts);
+  return planted(PlantedFault::scalar) ? freeze_scalar(std::move(plan), *parts.trace) : std::move(plan);
+}
 
 }  // namespace swage::jit

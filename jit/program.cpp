@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <runtime/core/planted_fault.hpp>
 #include <runtime/ops/reduction_tree.hpp>
 
 namespace swage::jit {
@@ -151,9 +152,16 @@ class Builder {
     return static_cast<int>(program_.nodes.size()) - 1;
   }
 
+  RecordIndex last_escape() const {
+    auto i = static_cast<RecordIndex>(trace_.size());
+    while (i > 0 && !escapes_.test(i - 1)) --i;
+    return i - 1;
+  }
+
   void add_stores() {
     for (Current& value : current_) {
       if (!value.written || !grouping_.stored(trace_, escapes_, value.access.storage, g_)) continue;
+      if (planted(PlantedFault::escape) && value.access.storage == last_escape()) continue;
       const int target = pointer(value);
       program_.pointers[static_cast<std::size_t>(target)].written = true;
       const Node& node = program_.nodes[static_cast<std::size_t>(value.node)];

@@ -3,6 +3,7 @@
 #include <mlir/Dialect/LLVMIR/LLVMDialect.h>
 
 #include <jit/program.hpp>
+#include <runtime/core/planted_fault.hpp>
 
 namespace swage::jit {
 namespace {
@@ -133,12 +134,14 @@ Value load_scalar(Value scalars, int index, DType scalar_class, DType dtype) {
 }
 
 Value first_lanes(std::int64_t count) {
+  if (planted(PlantedFault::tail) && count < kLanes) --count;
   llvm::SmallVector<bool> lanes(kLanes, false);
   for (std::int64_t i = 0; i < count; ++i) lanes[static_cast<std::size_t>(i)] = true;
   return append<mlir::arith::ConstantOp>(mlir::cast<mlir::TypedAttr>(scope().builder.getBoolVectorAttr(lanes)));
 }
 
 Value lanes_below(Value count) {
+  if (planted(PlantedFault::tail)) count = append<mlir::arith::SubIOp>(count, integer(1));
   return append<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::slt, lane_numbers(), splat(count, kLanes));
 }
 

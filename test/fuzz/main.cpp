@@ -1,6 +1,7 @@
 // Differential fuzzing: random programs must give the same bits and the same errors eagerly and compiled. A program that does not is
 // shrunk and printed. The last line is one JSON object: programs (those in which a plan ran), plans_run (windows run by plans),
 // differences, seed.
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -13,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <runtime/core/planted_fault.hpp>
 #include <test/fuzz/trial.hpp>
 
 namespace swage::fuzz {
@@ -73,6 +75,27 @@ int replay(const Recipe& recipe) {
   return differs;
 }
 
+// Fuzzing must find the fault, and what it finds must be due to the fault.
+int find_planted(PlantedFault fault, double seconds, std::uint64_t seed) {
+  planted_fault = fault;
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  Totals totals{.seed = seed};
+  for (std::uint64_t program = seed; elapsed() < seconds; ++program) {
+    const Recipe recipe = whole_recipe(program);
+    if (!run_program(recipe, totals)) continue;
+    std::cout << fmt::format("found after {} programs, {:.1f} s\n", program - seed + 1, elapsed());
+    planted_fault = PlantedFault::none;
+    const Outcome sound = try_program(recipe);
+    if (!sound.difference.empty()) std::cout << "and without the planted fault: " << sound.difference << "\n";
+    print(totals);
+    return !sound.difference.empty();
+  }
+  std::cout << "not found\n";
+  print(totals);
+  return 1;
+}
+
 int fuzz_for(double seconds, std::uint64_t seed) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   Totals totals{.seed = seed};
@@ -87,13 +110,19 @@ int run(int argc, char** argv) {
   double seconds = 10;
   auto seed =
       static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()) / 1000 % 1'000'000'000'000;
-  std::string file;
+  std::string file, plant;
   app.add_option("--seconds", seconds, "How long to go on")->capture_default_str();
   app.add_option("--seed", seed, "The first program; the others follow it. Drawn from the clock unless given");
   auto* const program = app.add_option("--program", seed, "Run this one program and no other");
   app.add_option("--replay", file, "Run what a report in this file describes")->check(CLI::ExistingFile)->excludes(program);
+  const std::vector<std::string> faults(kPlantedFaultNames.begin() + 1, kPlantedFaultNames.end());
+  app.add_option("--plant", plant, "Plant this fault in the compiler, and succeed where it is found")
+      ->check(CLI::IsMember(faults));
   CLI11_PARSE(app, argc, argv);
   for (const int each : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM}) std::signal(each, say_seed);
+  if (!plant.empty())
+    return find_planted(static_cast<PlantedFault>(std::ranges::find(kPlantedFaultNames, plant) - kPlantedFaultNames.begin()),
+                        seconds, seed);
   if (!file.empty()) {
     std::stringstream text;
     text << std::ifstream(file).rdbuf();
