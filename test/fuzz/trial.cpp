@@ -35,7 +35,7 @@ struct Known {
 Known known_traces() {
   Known found;
   for (const auto& known : Stream::current().impl().trie.traces()) {
-    if (known->plan) found.plans += print(known->trace, &known->plan->escapes());
+    if (known->has_plan()) found.plans += print(known->trace, &known->wide.plan->escapes());
     if (known->refusal.find("self-test") != std::string::npos) found.refused += known->refusal + "\n" + print(known->trace);
   }
   return found;
