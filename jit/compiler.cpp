@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <jit/blocking.hpp>
 #include <jit/cpu/backend.hpp>
 #include <jit/groups.hpp>
 #include <jit/inspect.hpp>
 #include <jit/plan.hpp>
 #include <jit/self_test.hpp>
+#include <kernels/cpu/convolution.hpp>
 #include <kernels/cpu/kernel_table.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/core/planted_fault.hpp>
@@ -23,11 +25,19 @@ std::string describe_group(const Trace& trace, const PlannedGroups& planned, std
   return planned.programs[g] ? text + " — " + to_string(planned.programs[g]->program) : text + " (no effect)";
 }
 
+Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes) {
+  const std::int64_t block = convolution_block();
+  if (block == 0) return trace;
+  auto blocked = block_convolutions(trace, escapes, block);
+  return blocked ? std::move(*blocked) : trace;
+}
+
 class CpuCompiler final : public Compiler {
  public:
-  CompileResult compile(const Trace& trace, const EscapeMask& escapes) override {
-    for (const KeyHalf& key : trace.keys)
+  CompileResult compile(const Trace& recorded, const EscapeMask& escapes) override {
+    for (const KeyHalf& key : recorded.keys)
       if (key.flags & KeyHalf::kAtOnce) throw CompileError("the trace touches memory that the user holds");
+    const Trace trace = in_best_layouts(recorded, escapes);
     const PlannedGroups planned = plan_groups(trace, escapes);
     CompileResult result;
     PlanParts parts{&trace, &escapes, &planned.grouping, {}, &kernels_, nullptr};
@@ -80,7 +90,8 @@ class CpuCompiler final : public Compiler {
 
 std::unique_ptr<Compiler> make_cpu_compiler() { return std::make_unique<jit::CpuCompiler>(); }
 
-std::string lower_to_text(const Trace& trace, const EscapeMask& escapes, Stage stage) {
+std::string lower_to_text(const Trace& recorded, const EscapeMask& escapes, Stage stage) {
+  const Trace trace = jit::in_best_layouts(recorded, escapes);
   const jit::PlannedGroups planned = jit::plan_groups(trace, escapes);
   if (stage == Stage::record) {
     std::string text = print(trace, &escapes);

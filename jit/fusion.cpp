@@ -47,10 +47,7 @@ class Grouper {
  public:
   Grouper(const Trace& trace, const std::vector<bool>& alone) : trace_(trace), alone_(alone), origins_(offset_origins(trace)) {
     const std::size_t n = trace.size();
-    result_.first_touch.assign(n, -1);
     result_.last_touch.assign(n, -1);
-    result_.first_write.assign(n, -1);
-    result_.by_library.assign(n, false);
     last_write_.assign(n, -1);
   }
 
@@ -58,6 +55,7 @@ class Grouper {
     for (RecordIndex i = 0; i < trace_.size(); ++i)
       if (computes(trace_.keys[i])) place(i);
     for (OpenGroup& open : groups_) result_.groups.push_back(std::move(open.group));
+    count_touches(trace_, result_);
     return std::move(result_);
   }
 
@@ -142,8 +140,6 @@ class Grouper {
     if (overlaps_itself(joining.touches)) return refuse("it reads what it overwrites through another view");
 
     Touch& result = joining.touches.back();
-    std::vector<const Access*> distinct;
-    for (const Touch& old : *touches) note_distinct(distinct, old.access);
     for (const Touch& touch : joining.touches) {
       for (const Touch& old : *touches) {
         if (old.access.storage != touch.access.storage) continue;
@@ -154,16 +150,23 @@ class Grouper {
         if (old.write && !touch.write)
           result.pass = std::max(result.pass, old.pass + (old.level == Level::row && touch.level == Level::inner));
       }
-      note_distinct(distinct, touch.access);
     }
-    if (distinct.size() > kMaxGroupAccesses) return refuse("the group touches too many tensors");
+    if (too_many(*touches, joining.touches)) return refuse("the group touches too many tensors");
     if (result.pass >= kMaxGroupPasses) return refuse("the group passes over its rows too often");
     return joining;
   }
 
-  static void note_distinct(std::vector<const Access*>& distinct, const Access& access) {
-    if (std::none_of(distinct.begin(), distinct.end(), [&](const Access* a) { return *a == access; }))
-      distinct.push_back(&access);
+  // Values that a group makes and hands on in registers count little.
+  static bool too_many(const std::vector<Touch>& touches, const std::vector<Touch>& more) {
+    std::vector<const Access*> distinct;
+    std::size_t outside = 0;
+    for (const auto* list : {&touches, &more})
+      for (const Touch& touch : *list) {
+        if (std::any_of(distinct.begin(), distinct.end(), [&](const Access* a) { return *a == touch.access; })) continue;
+        distinct.push_back(&touch.access);
+        outside += !touch.write;
+      }
+    return outside > kMaxGroupAccesses || distinct.size() > kMaxGroupValues;
   }
 
   void add(int g, RecordIndex i, const Joining& joining) {
@@ -205,18 +208,12 @@ class Grouper {
   }
 
   void note_touches(RecordIndex i, int g) {
-    const KeyHalf& key = trace_.keys[i];
-    const auto touch = [&](RecordIndex storage) {
-      if (result_.first_touch[storage] < 0 || g < result_.first_touch[storage]) result_.first_touch[storage] = g;
-      result_.last_touch[storage] = std::max(result_.last_touch[storage], g);
-      if (groups_[static_cast<std::size_t>(g)].group.library) result_.by_library[storage] = true;
-    };
-    for (int k = 0; k < key.n_operands; ++k)
-      if (key.operands[k].is_tensor()) touch(trace_.storages[trace_.operand(i, k)]);
+    const auto touch = [&](RecordIndex storage) { result_.last_touch[storage] = std::max(result_.last_touch[storage], g); };
+    for (int k = 0; k < trace_.keys[i].n_operands; ++k)
+      if (trace_.keys[i].operands[k].is_tensor()) touch(trace_.storages[trace_.operand(i, k)]);
     const RecordIndex storage = trace_.storages[i];
     touch(storage);
     last_write_[storage] = std::max(last_write_[storage], g);
-    if (result_.first_write[storage] < 0) result_.first_write[storage] = g;
   }
 
   const Trace& trace_;
@@ -232,6 +229,31 @@ class Grouper {
 bool computes(const KeyHalf& key) {
   const OpKind kind = kind_of(key.op);
   return kind != OpKind::structure && kind != OpKind::view;
+}
+
+void count_touches(const Trace& trace, Grouping& grouping) {
+  const std::size_t n = trace.size();
+  grouping.first_touch.assign(n, -1);
+  grouping.last_touch.assign(n, -1);
+  grouping.first_write.assign(n, -1);
+  grouping.by_library.assign(n, false);
+  for (std::size_t k = 0; k < grouping.groups.size(); ++k) {
+    const Group& group = grouping.groups[k];
+    const int g = static_cast<int>(k);
+    const auto touch = [&](RecordIndex storage) {
+      if (std::binary_search(group.copies.begin(), group.copies.end(), storage)) return;
+      if (grouping.first_touch[storage] < 0) grouping.first_touch[storage] = g;
+      grouping.last_touch[storage] = g;
+      if (group.library) grouping.by_library[storage] = true;
+    };
+    for (RecordIndex i : group.records) {
+      for (int a = 0; a < trace.keys[i].n_operands; ++a)
+        if (trace.keys[i].operands[a].is_tensor()) touch(trace.storages[trace.operand(i, a)]);
+      const RecordIndex storage = trace.storages[i];
+      touch(storage);
+      if (grouping.first_write[storage] < 0) grouping.first_write[storage] = g;
+    }
+  }
 }
 
 Grouping group_records(const Trace& trace, const std::vector<bool>& alone) { return Grouper(trace, alone).run(); }

@@ -6,6 +6,7 @@
 // is handed over in a register. Dependences are tracked by storage; joins always point backwards, so there are no cycles.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,15 @@
 namespace swage::jit {
 
 inline constexpr std::size_t kMaxGroupRecords = 64;
-inline constexpr std::size_t kMaxGroupAccesses = 24;
+inline constexpr std::size_t kMaxGroupAccesses = 24;  // from outside the group, or written in place
+inline constexpr std::size_t kMaxGroupValues = 96;
 inline constexpr int kMaxGroupPasses = 5;
 
 struct Group {
   bool library = false;  // one record, run by its kernel
   Space space;
   std::vector<RecordIndex> records;  // computing records, in order
+  std::vector<RecordIndex> copies;   // those of them that an earlier group computes too; never stored
 };
 
 struct Grouping {
@@ -33,6 +36,8 @@ struct Grouping {
 
   // Whether what group `g` writes to the storage is read by anyone outside the group.
   bool stored(const Trace& trace, const EscapeMask& escapes, RecordIndex storage, int g) const {
+    const std::vector<RecordIndex>& copies = groups[static_cast<std::size_t>(g)].copies;
+    if (std::find(copies.begin(), copies.end(), storage) != copies.end()) return false;
     return trace.is_input(storage) || escapes.test(storage) || last_touch[storage] > g;
   }
   bool needs_buffer(RecordIndex storage) const { return by_library[storage] || first_touch[storage] != last_touch[storage]; }
@@ -43,5 +48,8 @@ bool computes(const KeyHalf& key);
 
 // `alone`: by record, those that must not be fused (empty: none).
 Grouping group_records(const Trace& trace, const std::vector<bool>& alone);
+
+// Fills what a grouping says by storage from its groups.
+void count_touches(const Trace& trace, Grouping& grouping);
 
 }  // namespace swage::jit

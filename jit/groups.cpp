@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <jit/recompute.hpp>
 #include <runtime/core/error.hpp>
 
 namespace swage::jit {
@@ -13,12 +14,13 @@ namespace {
 bool attempt(const Trace& trace, const EscapeMask& escapes, std::vector<bool>& alone, std::vector<std::string>& refusals,
              PlannedGroups& planned) {
   planned.grouping = group_records(trace, alone);
+  recompute_values(trace, escapes, planned.grouping);
   const std::size_t n = planned.grouping.groups.size();
   planned.programs.assign(n, std::nullopt);
   bool settled = true;
   for (std::size_t g = 0; g < n; ++g) {
     const Group& group = planned.grouping.groups[g];
-    if (group.library) continue;
+    if (group.library || group.records.empty()) continue;
     if (group.records.size() == 1) {  // its kernel is as fast, and costs no compilation
       alone[group.records[0]] = true;
       settled = false;
@@ -28,7 +30,8 @@ bool attempt(const Trace& trace, const EscapeMask& escapes, std::vector<bool>& a
       BoundProgram program = build_program(trace, escapes, planned.grouping, static_cast<int>(g));
       if (!program.program.stores.empty()) planned.programs[g] = std::move(program);
     } catch (const CompileError& error) {
-      for (RecordIndex i : group.records) alone[i] = true;
+      for (RecordIndex i : group.records)
+        alone[i] = alone[i] || !std::binary_search(group.copies.begin(), group.copies.end(), i);
       refusals.push_back(
           fmt::format("records {} to {} run one by one: {}", group.records.front(), group.records.back(), error.what()));
       settled = false;

@@ -258,16 +258,22 @@ void run_conv2d(const KernelArgs& args) {
     copy_dense(args.operands[k], copies[k]->as<void>());
     data[k] = copies[k]->as<void>();
   }
-  const auto run = decision.implementation == Implementation::onednn ? onednn_convolution : own_convolution;
-  if (decision.parts == 1) return run(query.op, shape, data[0], data[1], data[2]);
+  unsigned blocked = args.result.desc->rank() == 5 ? 4 : 0;
+  for (unsigned k = 0; k < 2; ++k) blocked |= (args.operands[k].desc->rank() == 5) << k;
+  const auto run = [&](const ConvShape& part, const void* first, const void* second, void* result) {
+    if (decision.implementation == Implementation::onednn)
+      onednn_convolution(query.op, part, blocked, first, second, result);
+    else
+      own_convolution(query.op, part, first, second, result);
+  };
+  if (decision.parts == 1) return run(shape, data[0], data[1], data[2]);
   // Forward and by input: operand 0 and the result are split by images, the weight is shared.
   const std::int64_t image_in = elements(*args.operands[0].desc) / shape.images * size;
   const std::int64_t image_out = elements(*args.result.desc) / shape.images * size;
   for_parts(shape.images, decision.part, [&](std::int64_t begin, std::int64_t end) {
     ConvShape part = shape;
     part.images = end - begin;
-    run(query.op, part, static_cast<char*>(data[0]) + begin * image_in, data[1],
-        static_cast<char*>(data[2]) + begin * image_out);
+    run(part, static_cast<char*>(data[0]) + begin * image_in, data[1], static_cast<char*>(data[2]) + begin * image_out);
   });
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
+#include <kernels/cpu/kernel_table.hpp>
 #include <kernels/cpu/layout.hpp>
 #include <kernels/cpu/simd_table.hpp>
 
@@ -53,9 +55,12 @@ ConvShape conv_shape(const KernelArgs& args) {
   const Dims& weight = op == Op::conv2d_grad_weight ? args.result.desc->dims : args.operands[1].desc->dims;
   const Dims& output = op == Op::conv2d ? args.result.desc->dims : args.operands[0].desc->dims;
   const std::vector<std::int64_t>& ints = args.attribute->ints;
-  return {input[0],  input[1],  input[2], input[3], weight[0], weight[2], weight[3],
-          output[2], output[3], ints[0],  ints[1],  ints[2],   ints[3]};
+  const std::int64_t in_channels = input.rank() == 5 ? input[1] * input[4] : input[1];
+  return {input[0],  in_channels, input[2], input[3], weight[0], weight[2], weight[3],
+          output[2], output[3],   ints[0],  ints[1],  ints[2],   ints[3]};
 }
+
+std::int64_t convolution_block() { return std::string_view(cpu_vector_isa()) == "avx512" ? 16 : 0; }
 
 void own_convolution(Op op, const ConvShape& s, const void* first, const void* second, void* result) {
   const std::int64_t taps = s.in_channels * s.kernel_height * s.kernel_width, places = s.out_height * s.out_width;

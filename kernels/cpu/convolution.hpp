@@ -18,6 +18,10 @@ struct ConvShape {
 };
 ConvShape conv_shape(const KernelArgs& args);
 
+// Channels in a block of the layout N×C/block×H×W×block that f32 convolutions compute in, 0 where plain is as good. Such a tensor
+// has rank 5; a convolution takes and gives activations in either layout, with the same bits.
+std::int64_t convolution_block();
+
 // Operands as in the op: (input, weight), (grad_output, weight) or (grad_output, input) give the output, the gradient of the
 // input or that of the weight. Unfolds one image at a time into a matrix. Bits depend on the shape alone, and, but for the
 // gradient of the weight, are those of each image by itself.
