@@ -89,7 +89,7 @@ void Digest::add(const Tensor& tensor) {
     add(hash_elements(gathered(static_cast<const char*>(value.address()), view).data(), view.numel(), view.dtype));
 }
 
-double mean_magnitude(std::span<const Tensor> tensors) {
+double root_mean_square(std::span<const Tensor> tensors) {
   double sum = 0, count = 0;
   for (const Tensor& tensor : tensors) {
     Value& value = *tensor.value();
@@ -100,12 +100,12 @@ double mean_magnitude(std::span<const Tensor> tensors) {
       for (std::size_t i = 0; i < elements.size(); i += sizeof(T)) {
         T element;
         std::memcpy(&element, elements.data() + i, sizeof(T));
-        sum += std::abs(static_cast<double>(element));
+        sum += static_cast<double>(element) * static_cast<double>(element);
       }
     });
     count += static_cast<double>(view.numel());
   }
-  return count == 0 ? 0 : sum / count;
+  return count == 0 ? 0 : std::sqrt(sum / count);
 }
 
 std::string Digest::text() const { return fmt::format("{:016x}", value_); }

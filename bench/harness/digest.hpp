@@ -28,8 +28,8 @@ class Digest {
   std::uint64_t value_ = 0x9AE16A3B2F90404FULL;
 };
 
-// The mean magnitude of all elements, summed in double; reads as the digest does.
-double mean_magnitude(std::span<const Tensor> tensors);
+// Of all elements, summed in double; reads as the digest does.
+double root_mean_square(std::span<const Tensor> tensors);
 
 // The digest of `n` elements in a row.
 std::uint64_t hash_elements(const void* data, std::int64_t n, DType dtype);

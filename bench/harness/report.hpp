@@ -32,7 +32,7 @@ struct Report {
   double minor_faults_per_step = 0;
   std::optional<double> loss_first, loss_last;
   std::vector<double> first_losses;  // of the first steps, kFirstLosses at most
-  double first_output = 0;           // mean magnitude of what the first step left, to hold against other systems
+  double first_output = 0;           // root mean square of what the first step left, to hold against other systems
   std::string digest;
   std::map<std::string, double> figures;  // of this workload alone, such as accuracy
 

@@ -146,7 +146,7 @@ class Run {
 
   // What other systems must agree with.
   void note_values(std::int64_t step) {
-    if (step == 1) report_.first_output = mean_magnitude({outputs_.outputs.begin(), outputs_.outputs.size()});
+    if (step == 1) report_.first_output = root_mean_square({outputs_.outputs.begin(), outputs_.outputs.size()});
     if (!outputs_.loss.defined() || report_.first_losses.size() >= kFirstLosses) return;
     report_.first_losses.push_back(loss_of(outputs_.loss));
     report_.loss_first = report_.first_losses.front();

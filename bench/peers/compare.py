@@ -1,105 +1,254 @@
 #!/usr/bin/env python3
-"""Times the workloads in Swage and in PyTorch on this machine, alternating, and prints medians and ratios.
+"""Times the workloads in Swage, PyTorch (eager and compiled) and JAX on this machine, alternating, and prints medians and ratios.
 
-Every round runs each system once, in a process of its own, with the same steps and threads. A figure is the median over
-the rounds of the median step time. PyTorch is installed into BUILD/peers on first use.
+Every system works on the same core (or cores, with --threads). Peers start once for a row and are asked for a measurement in
+every round; Swage runs in a process of its own each time. A measurement lasts until its steps have taken --seconds, and its
+figure is their median; a figure in the table is the median over the rounds. First the losses of the first steps (where there
+are none, the root mean square of the outputs) are compared: a row whose systems do not do the same work is not reported.
+Peers are installed from PyPI into BUILD/peers on first use; one that cannot be had is left out with a message.
 """
 
 import argparse
 import json
+import math
+import os
 import pathlib
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).parent
+TOLERANCE = 2e-5  # relative; float sums in another order
 
-# Name in the table: the workload and its options, and how many steps one run counts.
+
+@dataclass(frozen=True)
+class Case:
+    """The words of a workload; what Swage is to reach, as a part of the best peer's time; how closely first values agree."""
+    words: str
+    wanted: float | None = None
+    tolerance: float = TOLERANCE
+
+
 CASES = {
-    "seed_rnn": (["seed_rnn"], 5000),
-    "chain": (["chain"], 2000),
-    "mlp, SGD": (["mlp", "--optimizer", "sgd"], 200),
-    "mlp, Adam": (["mlp", "--optimizer", "adam"], 200),
-    "convnet 32x32x3": (["convnet", "--image", "32x32x3"], 40),
-    "convnet 8x8x1": (["convnet", "--image", "8x8x1"], 200),
-    "pointwise 2^10": (["pointwise", "--log2", "10"], 2000),
-    "pointwise 2^16": (["pointwise", "--log2", "16"], 500),
-    "pointwise 2^20": (["pointwise", "--log2", "20"], 50),
-    "pointwise 2^24": (["pointwise", "--log2", "24"], 10),
-    "digits": (["digits"], 600),
+    "chain": Case("chain", 0.37),
+    "seed_rnn": Case("seed_rnn", 0.16),
+    "mlp, SGD": Case("mlp --optimizer sgd", 0.80),
+    "mlp, Adam": Case("mlp --optimizer adam", 0.87),
+    "convnet 32x32x3": Case("convnet --image 32x32x3", 0.53),
+    "convnet 8x8x1": Case("convnet --image 8x8x1", 0.42),
+    "pointwise 2^10": Case("pointwise --log2 10"),
+    "pointwise 2^16": Case("pointwise --log2 16", 0.56),
+    "pointwise 2^20": Case("pointwise --log2 20", 0.85),
+    "pointwise 2^24": Case("pointwise --log2 24", 0.52),
 }
+PEERS = {"torch": ("torch", "torch_peer.py"), "torch.compile": ("torch", "torch_peer.py", "--compile"),
+         "jax": ("jax", "jax_peer.py")}  # column: the package it needs, the program and its options
+TIERS = ("eager", "warm")
+COLUMNS = (*PEERS, *(f"swage {tier}" for tier in TIERS))
 
 
-def install_torch(folder):
+def message(text):
+    print(f"peers: {text}", file=sys.stderr, flush=True)
+
+
+class Unavailable(Exception):
+    pass
+
+
+def has(python, package):
+    return python.exists() and subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode == 0
+
+
+def installed_peers(folder):
+    """The interpreter and the columns that can be measured, after an attempt to install what is missing."""
     python = folder / "bin" / "python"
-    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode if python.exists() else True:
-        print(f"installing PyTorch into {folder} (about 3 GB)", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", HERE / "requirements.txt"],
-                       check=True)
-    return python
+    if not (has(python, "torch") and has(python, "jax")):
+        message(f"installing PyTorch and JAX into {folder} (about 3 GB)")
+        try:
+            if not python.exists():
+                subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", HERE / "requirements.txt"], check=True)
+        except subprocess.CalledProcessError as error:
+            message(f"installing failed: {error}")
+    there = {package: has(python, package) for package in ("torch", "jax")}
+    for package in (package for package, found in there.items() if not found):
+        message(f"{package} is not there and is left out")
+    return python, [column for column, (package, *_) in PEERS.items() if there[package]]
 
 
-def systems(arguments, torch_python):
-    """Column of the table -> the command that a workload's words are added to."""
-    commands = {"torch": [torch_python, HERE / "torch_peer.py"]}
-    if arguments.compile:
-        commands["torch.compile"] = [torch_python, HERE / "torch_peer.py", "--compile"]
-    swage = arguments.build / "bin" / "swage"
-    for tier in ("eager", "warm") if swage.exists() else ():
-        commands[f"swage {tier}"] = [swage, "run", "--tier", tier, "--json"]
-    return commands
+class Peer:
+    """A running peer: `first` is what its first steps gave, `measure()` one measurement."""
+
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, env=environment)
+        self.first = self._line()
+
+    def _line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise Unavailable(self.process.communicate()[1].strip()[-600:])
+        return json.loads(line)
+
+    def measure(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._line()
+
+    def stop(self):
+        self.process.communicate()
 
 
-def step_time(command):
-    """The median step time in µs that a run reports, or None if it failed."""
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    if result.returncode != 0:
-        print(f"{' '.join(map(str, command))}:\n{result.stderr[-800:]}", file=sys.stderr)
-        return None
-    return json.loads(result.stdout.splitlines()[-1])["step_us"]["p50"]
+class Swage:
+    """As a peer, but every measurement is a run."""
+
+    def __init__(self, command):
+        self.command = list(map(str, command))
+        self.first = self._run("--steps", "5")
+
+    def _run(self, *options):
+        result = subprocess.run([*self.command, *options], capture_output=True, text=True)
+        if result.returncode != 0:
+            raise Unavailable(result.stderr.strip()[-600:])
+        return json.loads(result.stdout.splitlines()[-1])
+
+    def measure(self):
+        return self._run("--seconds", str(self.seconds))
+
+    def stop(self):
+        pass
 
 
-def measure(case, commands, rounds, threads):
-    words, steps = CASES[case]
-    options = [*words, "--steps", steps, "--threads", threads]
-    times = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            times[name].append(step_time([*command, *options]))
-    return {name: None if None in values else statistics.median(values) for name, values in times.items()}
+def start_systems(case, arguments, python, columns):
+    """Column → system, for those that start."""
+    cores = sorted(os.sched_getaffinity(0))[-arguments.threads:]
+    pinned = ["taskset", "-c", ",".join(map(str, cores))]
+    words = [*case.words.split(), "--threads", arguments.threads]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    systems = {}
+    for column in COLUMNS:
+        try:
+            if column in columns:
+                _, program, *options = PEERS[column]
+                systems[column] = Peer([*pinned, python, HERE / program, *words, *options, "--serve",
+                                        "--seconds", arguments.seconds], environment)
+            elif column not in PEERS:
+                tier = column.split()[1]
+                binary = arguments.build / "bin" / "swage"
+                systems[column] = Swage([*pinned, binary, "run", *words, "--tier", tier, "--json"])
+                systems[column].seconds = arguments.seconds
+        except Unavailable as error:
+            message(f"{case.words}: {column} does not run: {error}")
+    return systems
 
 
-def row(case, medians):
-    text = lambda value, form: "–" if value is None else format(value, form)
-    base = medians["torch"]
-    ratios = [None if base is None or value is None else value / base
-              for name, value in medians.items() if name != "torch"]
-    cells = [text(value, ",.1f") for value in medians.values()] + [text(ratio, ".2f") for ratio in ratios]
-    return f"| {case:<16} | " + " | ".join(f"{cell:>13}" for cell in cells) + " |"
+def values_of(first):
+    return first["first_losses"] or [first["first_output"]]
+
+
+def disagreement(case, systems):
+    """What differs in the first steps, in words, or None."""
+    wanted = values_of(systems["swage eager"].first)
+    for column, system in systems.items():
+        values = values_of(system.first)
+        close = len(values) == len(wanted) and all(math.isclose(value, other, rel_tol=case.tolerance)
+                                                   for value, other in zip(values, wanted))
+        if not close:
+            return f"{column} begins with {values}, swage eager with {wanted}"
+    return None
+
+
+def measure(name, case, arguments, python, columns):
+    """The row of a case: medians and all rounds of each system; or why there is none."""
+    systems = start_systems(case, arguments, python, columns)
+    try:
+        if not all(f"swage {tier}" in systems for tier in TIERS):
+            return {"case": name, "refused": "Swage does not run it"}
+        difference = disagreement(case, systems)
+        if difference:
+            return {"case": name, "refused": difference}
+        runs = {column: [] for column in systems}
+        for _ in range(arguments.rounds):
+            for column, system in systems.items():
+                runs[column].append(system.measure())
+    finally:
+        for system in systems.values():
+            system.stop()
+    figures = {column: {"p50": statistics.median(run["step_us"]["p50"] for run in those),
+                        "p99": statistics.median(run["step_us"]["p99"] for run in those),
+                        "steps": sum(run["steps"] for run in those),
+                        "rounds": [run["step_us"]["p50"] for run in those],
+                        **{key: those[-1][key] for key in ("version", "first_call_ms", "compiled_op_share", "allocs_per_step",
+                                                           "minor_faults_per_step", "digest") if key in those[-1]}}
+               for column, those in runs.items()}
+    return {"case": name, "threads": arguments.threads, "seconds": arguments.seconds, "wanted": case.wanted, "figures": figures}
+
+
+HEADER = ["", *COLUMNS, "best peer", "warm / best", "wanted", "eager / torch", "warm / eager"]
+
+
+def cells_of(row):
+    """The cells of a row in the order of HEADER."""
+    if "refused" in row:
+        return [row["case"], f"refused: {row['refused']}"]
+    times = {column: figures["p50"] for column, figures in row["figures"].items()}
+    peers = {column: times[column] for column in PEERS if column in times}
+    best = min(peers, key=peers.get, default=None)
+    ratio = lambda above, below: f"{times[above] / times[below]:.2f}" if below in times else "–"
+    text = lambda time: "–" if time is None else f"{time:,.0f}" if time >= 1000 else f"{time:.1f}"
+    return [row["case"], *(text(times.get(column)) for column in COLUMNS), best or "–", ratio("swage warm", best),
+            "–" if row["wanted"] is None else f"{row['wanted']:.2f}", ratio("swage eager", "torch"),
+            ratio("swage warm", "swage eager")]
+
+
+def table_line(cells):
+    return "| " + " | ".join(f"{cell:<16}" if i == 0 else f"{cell:>13}" for i, cell in enumerate(cells)) + " |"
+
+
+def print_header(rounds, threads, seconds):
+    print(f"µs a step, median of {rounds} rounds of at least {seconds:g} s, {threads} thread(s)\n")
+    print(table_line(HEADER))
+    print(table_line(["---", *["---:"] * (len(HEADER) - 1)]), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", help=f"first words of: {', '.join(CASES)}")
     parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--peers", type=pathlib.Path, help="the virtual environment (BUILD/peers)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--compile", action="store_true", help="time torch.compile too")
+    parser.add_argument("--append", type=pathlib.Path, help="add the rows to this file, a line of JSON each")
+    parser.add_argument("--table", type=pathlib.Path, help="measure nothing; print the rows of such a file")
     arguments = parser.parse_args()
     chosen = [case for case in CASES if not arguments.cases or case.startswith(tuple(arguments.cases))]
     if not chosen:
         parser.error(f"no workload begins with {' or '.join(arguments.cases)}")
 
-    commands = systems(arguments, install_torch(arguments.build / "peers"))
-    others = [name for name in commands if name != "torch"]
-    columns = list(commands) + [f"{name} / torch" for name in others]
-    print(f"µs a step, median of {arguments.rounds} rounds, {arguments.threads} thread(s); ratios to PyTorch eager\n")
-    print(f"| {'':<16} | " + " | ".join(f"{column:>13}" for column in columns) + " |")
-    print(f"| {'---':<16} | " + " | ".join(f"{'---:':>13}" for _ in columns) + " |", flush=True)
-    for case in chosen:
-        print(row(case, measure(case, commands, arguments.rounds, arguments.threads)), flush=True)
+    if arguments.table:
+        rows = [json.loads(line) for line in arguments.table.read_text().splitlines()]
+        measured = next((row for row in rows if "figures" in row), None)
+        if measured:
+            rounds = len(next(iter(measured["figures"].values()))["rounds"])
+            print_header(rounds, measured["threads"], measured["seconds"])
+        for row in rows:
+            print(table_line(cells_of(row)))
+        return 0
+
+    python, columns = installed_peers(arguments.peers or arguments.build / "peers")
+    print_header(arguments.rounds, arguments.threads, arguments.seconds)
+    refused = 0
+    for name in chosen:
+        row = measure(name, CASES[name], arguments, python, columns)
+        refused += "refused" in row
+        print(table_line(cells_of(row)), flush=True)
+        if arguments.append:
+            with arguments.append.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+    return 1 if refused else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

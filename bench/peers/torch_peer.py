@@ -1,210 +1,186 @@
 #!/usr/bin/env python3
-"""The static workloads in PyTorch, written as one would write them there, timed step by step.
+"""The workloads in PyTorch, written as one would write them there, timed step by step: eager, or with --compile.
 
-Same models, sizes, dtype (float32) and threads as `swage run WORKLOAD`. Prints one JSON line. Batches are drawn before
-the clock starts; warm-up steps are not counted.
+Same models, sizes, initial values, dtype (float32) and threads as `swage run WORKLOAD`. With --compile the forward pass
+and the loss are one compiled function, and with it their gradients; optimisers are the fused ones either way.
 """
 
-import argparse
-import gzip
-import json
-import math
-import pathlib
-import statistics
-import time
-
-import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-DIGITS = pathlib.Path(__file__).parent.parent / "data" / "digits.csv.gz"
-N_BATCHES = 16  # distinct random batches that mlp and convnet go through in turn
+import definitions
+from definitions import ADAM, CONV_LAYERS, SGD
+from measuring import Workload, parse_arguments, run
 
 
-class Workload:
-    """A `step()` to be timed, which returns the step's loss, and how many units (samples, elements) a step handles."""
-
-    def __init__(self, step, unit="steps", units_per_step=1, finish=None):
-        self.step, self.unit, self.units_per_step = step, unit, units_per_step
-        self.finish = finish or (lambda: {})
+def tensors(arrays):
+    return [torch.from_numpy(array) for array in arrays]
 
 
-def seed_rnn(arguments):
-    def step():
-        x, prev_h = torch.randn(1, 10), torch.randn(1, 20)
-        W_h, W_x = torch.randn(20, 20).requires_grad_(), torch.randn(20, 10).requires_grad_()
+def numpy_of(outputs):
+    return [output.detach().numpy() for output in outputs]
+
+
+def compiled(function, options):
+    return torch.compile(function, fullgraph=True) if options.compile else function
+
+
+def seed_rnn(options):
+    values = definitions.seed_rnn(options)
+
+    def forward(W_h, W_x, x, prev_h):
         i2h = torch.matmul(W_x, x.t())
         h2h = torch.matmul(W_h, prev_h.t())
-        next_h = torch.tanh(i2h + h2h)
+        return torch.tanh(i2h + h2h)
+
+    forward = compiled(forward, options)
+
+    def backward(W_h, W_x, x, prev_h):
+        next_h = forward(W_h.requires_grad_(), W_x.requires_grad_(), x, prev_h)
         next_h.backward(torch.ones(20, 1))
-        return next_h.detach().sum()
-
-    return Workload(step)
-
-
-def chain(arguments):
-    addends = [torch.randn(16) for _ in range(100)]
-    x = torch.randn(16)
+        return next_h, W_h.grad
 
     def step():
-        y = x
+        x, prev_h = torch.randn(1, 10), torch.randn(1, 20)
+        return backward(torch.randn(20, 20), torch.randn(20, 10), x, prev_h)
+
+    def first_step():
+        return backward(*tensors([values.W_h, values.W_x, values.x, values.prev_h]))
+
+    return Workload(step, "steps", 1, outputs=numpy_of, first_step=first_step)
+
+
+def chain(options):
+    values = definitions.chain(options)
+    torch.set_grad_enabled(False)
+    x, addends = torch.from_numpy(values.x), tensors(values.addends)
+
+    def add_all(x, *addends):
         for addend in addends:
-            y = y + addend
-        return y
+            x = x + addend
+        return x
 
-    return Workload(step, "ops", 100)
-
-
-def pointwise(arguments):
-    n = 2**arguments.log2
-    a, b, c, d = (torch.randn(n) for _ in range(4))
-    return Workload(lambda: torch.tanh(a * b + c) * torch.exp(-(d * d)), "elements", n)
+    add_all = compiled(add_all, options)
+    return Workload(lambda: add_all(x, *addends), "ops", 100, outputs=lambda y: numpy_of([y]))
 
 
-def make_optimizer(arguments, model, default):
-    name = arguments.optimizer or default
-    if name == "adam":
-        return torch.optim.Adam(model.parameters(), lr=1e-3)
-    return torch.optim.SGD(model.parameters(), lr=arguments.lr, momentum=0.9)
+def kernel(options, function):
+    """A function of whole arrays of 2^log2 elements."""
+    values = getattr(definitions, options.workload)(options)
+    torch.set_grad_enabled(False)
+    arrays, function = tensors(values.arrays), compiled(function, options)
+    return Workload(lambda: function(*arrays), "elements", 2**options.log2, outputs=lambda y: numpy_of([y]))
 
 
-def training(arguments, model, batches, optimizer):
-    """A supervised training step on the next of the given (input, target) batches."""
-    forward = torch.compile(model) if arguments.compile else model
+def pointwise(options):
+    return kernel(options, lambda a, b, c, d: torch.tanh(a * b + c) * torch.exp(-(d * d)))
+
+
+def softmax(options):
+    return kernel(options, lambda x: F.softmax(x, dim=1))
+
+
+def layer_norm(options):
+    return kernel(options, lambda x: F.layer_norm(x, (x.shape[1],)))
+
+
+def gelu(options):
+    return kernel(options, lambda x: F.gelu(x, approximate="tanh"))
+
+
+def sum_(options):
+    return kernel(options, torch.sum)
+
+
+def axpy(options):
+    return kernel(options, lambda a, b: torch.add(a, b, alpha=0.1))
+
+
+def adam_update(options):
+    """In place, without bias correction."""
+    (beta1, beta2), lr, eps = ADAM["betas"], ADAM["lr"], ADAM["eps"]
+
+    def update(parameter, gradient, mean, variance):
+        mean.lerp_(gradient, 1 - beta1)
+        variance.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        parameter.addcdiv_(mean, variance.sqrt().add_(eps), value=-lr)
+        return parameter
+
+    return kernel(options, update)
+
+
+def training(options, loss_of, optimizer, batches, unit="samples"):
+    """A supervised step on the next of the given batches; `loss_of(*batch)` is the forward pass and the loss."""
+    loss_of = compiled(loss_of, options)
     state = {"next": 0}
 
     def step():
-        x, target = batches[state["next"] % len(batches)]
+        batch = batches[state["next"] % len(batches)]
         state["next"] += 1
-        loss = F.cross_entropy(forward(x), target)
-        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(*batch)
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         return loss.detach()
 
-    return Workload(step, "samples", len(batches[0][0]))
+    return Workload(step, unit, len(batches[0][0]), loss=lambda loss: loss.item())
 
 
-def mlp(arguments):
+def make_optimizer(options, parameters):
+    if options.optimizer == "adam":
+        return torch.optim.Adam(parameters, fused=True, **ADAM)
+    return torch.optim.SGD(parameters, fused=True, **SGD)
+
+
+def assign(parameters, arrays):
+    """Writes initial values into a model's parameters, which must be of the same shapes."""
+    parameters, arrays = list(parameters), list(arrays)
+    assert [tuple(p.shape) for p in parameters] == [a.shape for a in arrays]
+    with torch.no_grad():
+        for parameter, array in zip(parameters, arrays):
+            parameter.copy_(torch.from_numpy(array))
+
+
+def mlp(options):
+    values = definitions.mlp(options)
     model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
-    batches = [(torch.randn(64, 784), torch.randint(10, (64,))) for _ in range(N_BATCHES)]
-    return training(arguments, model, batches, make_optimizer(arguments, model, "sgd"))
+    assign(model.parameters(), [array for layer in values.layers for array in layer])
+    return training(options, lambda x, target: F.cross_entropy(model(x), target),
+                    make_optimizer(options, model.parameters()), [tensors(batch) for batch in values.batches])
 
 
-def conv_model(in_channels):
-    """3 × (3×3 convolution – batch norm – ReLU), global average pooling, a linear layer to ten classes."""
+def conv_model(values, in_channels):
     layers, channels = [], in_channels
-    for out_channels, stride in ((32, 1), (64, 2), (128, 2)):
+    for out_channels, stride in CONV_LAYERS:
         layers += [nn.Conv2d(channels, out_channels, 3, stride=stride, padding=1, bias=False),
                    nn.BatchNorm2d(out_channels), nn.ReLU()]
         channels = out_channels
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+    convolutions = [layer.weight for layer in model if isinstance(layer, nn.Conv2d)]
+    assign([*convolutions, *model[-1].parameters()], [*values.kernels, *values.head])
+    return model
 
 
-def convnet(arguments):
-    height, width, channels = map(int, arguments.image.split("x"))
-    model = conv_model(channels)
-    batches = [(torch.randn(32, channels, height, width), torch.randint(10, (32,))) for _ in range(N_BATCHES)]
-    return training(arguments, model, batches, make_optimizer(arguments, model, "sgd"))
+def convnet(options):
+    values = definitions.convnet(options)
+    model = conv_model(values.model, values.channels)
+    return training(options, lambda x, target: F.cross_entropy(model(x), target),
+                    make_optimizer(options, model.parameters()), [tensors(batch) for batch in values.batches])
 
 
-def shifted(images, generator):
-    """Every image moved by −1, 0 or 1 pixels in both directions, zeros where nothing was."""
-    padded = F.pad(images, (1, 1, 1, 1))
-    row, column = torch.randint(3, (2, len(images), 1, 1), generator=generator)
-    rows, columns = row + torch.arange(8).view(1, 8, 1), column + torch.arange(8).view(1, 1, 8)
-    return padded[torch.arange(len(images)).view(-1, 1, 1), 0, rows, columns].unsqueeze(1)
-
-
-def digits(arguments):
-    table = numpy.loadtxt(gzip.open(DIGITS, "rt"), delimiter=",", dtype=numpy.float32)
-    table = torch.from_numpy(table)[torch.randperm(len(table))]
-    images, labels = table[:, :64].reshape(-1, 1, 8, 8) / 16, table[:, 64].long()
-    n_train = len(table) * 4 // 5
-    model = conv_model(1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, arguments.warmup + arguments.steps)
-    forward = torch.compile(model) if arguments.compile else model
-    generator = torch.Generator().manual_seed(arguments.seed)
-
-    def step():
-        rows = torch.randint(n_train, (32,), generator=generator)
-        loss = F.cross_entropy(forward(shifted(images[rows], generator)), labels[rows])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        scheduler.step()
-        return loss.detach()
-
-    def finish():
-        model.eval()
-        with torch.no_grad():
-            predictions = model(images[n_train:]).argmax(1)
-        return {"accuracy": (predictions == labels[n_train:]).float().mean().item()}
-
-    return Workload(step, "samples", 32, finish)
-
-
-WORKLOADS = {f.__name__: f for f in (seed_rnn, mlp, convnet, pointwise, chain, digits)}
-DEFAULT_STEPS = {"seed_rnn": 5000, "chain": 2000, "mlp": 300, "convnet": 60, "pointwise": 100, "digits": 600}
-
-
-def percentile(sorted_values, fraction):
-    return sorted_values[min(len(sorted_values) - 1, math.ceil(fraction * len(sorted_values)) - 1)]
-
-
-def measure(workload, steps, warmup):
-    """The first loss, the time of every counted step in µs, and the total in seconds."""
-    first = None
-    for _ in range(warmup):
-        result = workload.step()
-        first = result if first is None else first
-    times = []
-    for _ in range(steps):
-        start = time.perf_counter_ns()
-        result = workload.step()
-        times.append((time.perf_counter_ns() - start) / 1000)
-    first = result if first is None else first
-    return first.double().mean().item(), times
+WORKLOADS = {f.__name__.rstrip("_"): f for f in (seed_rnn, chain, mlp, convnet, pointwise, softmax, layer_norm, gelu, sum_, axpy,
+                                                 adam_update)}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workload", choices=WORKLOADS)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--warmup", type=int)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--optimizer", choices=["sgd", "adam"])
-    parser.add_argument("--lr", type=float, default=0.01)
-    parser.add_argument("--image", default="32x32x3", help="height x width x channels")
-    parser.add_argument("--log2", type=int, default=16, help="pointwise: 2^log2 elements")
-    parser.add_argument("--compile", action="store_true", help="through torch.compile")
-    arguments = parser.parse_args()
-    arguments.steps = arguments.steps or DEFAULT_STEPS[arguments.workload]
-    arguments.warmup = max(10, arguments.steps // 5) if arguments.warmup is None else arguments.warmup
-
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(arguments.seed)
-    workload = WORKLOADS[arguments.workload](arguments)
-    if arguments.compile and arguments.workload in ("seed_rnn", "chain", "pointwise"):
-        workload.step = torch.compile(workload.step)
-    loss_first, times = measure(workload, arguments.steps, arguments.warmup)
-    ordered = sorted(times)
-    print(json.dumps({
-        "workload": arguments.workload,
-        "peer": "torch.compile" if arguments.compile else "torch eager",
-        "version": torch.__version__,
-        "threads": arguments.threads,
-        "steps": arguments.steps,
-        "step_us": {"p50": round(statistics.median(ordered), 2), "p99": round(percentile(ordered, 0.99), 2),
-                    "max": round(ordered[-1], 2)},
-        "unit": workload.unit,
-        "units_per_s": round(workload.units_per_step * len(times) / sum(times) * 1e6, 1),
-        "loss_first": loss_first,
-        **workload.finish(),
-    }))
+    options = parse_arguments(__doc__, [("--compile", "through torch.compile")])
+    if options.workload not in WORKLOADS:
+        raise SystemExit(f"no such workload here: {options.workload}")
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    workload = WORKLOADS[options.workload](options)
+    run(workload, options, "torch.compile" if options.compile else "torch", torch.__version__)
 
 
 if __name__ == "__main__":

@@ -74,10 +74,10 @@ TEST(Digest, RecordsNoOp) {
   EXPECT_EQ(stats().ops, ops);
 }
 
-TEST(MeanMagnitude, IsOverAllElementsOfAllTensors) {
-  const std::vector<Tensor> tensors = {floats({1, -3}), tensor({2.0, -2.0, 7.0, 0.0}, DType::f64).narrow(0, 0, 2)};
-  EXPECT_DOUBLE_EQ(mean_magnitude(tensors), 2);
-  EXPECT_EQ(mean_magnitude({}), 0);
+TEST(RootMeanSquare, IsOverAllElementsOfAllTensors) {
+  const std::vector<Tensor> tensors = {floats({1, -7}), tensor({5.0, -5.0, 7.0, 0.0}, DType::f64).narrow(0, 0, 2)};
+  EXPECT_DOUBLE_EQ(root_mean_square(tensors), 5);
+  EXPECT_EQ(root_mean_square({}), 0);
 }
 
 }  // namespace
