@@ -55,9 +55,11 @@ class Run {
   }
 
   // A fresh instance, whose construction draws what the seed says.
-  std::unique_ptr<Workload> construct() {
+  std::unique_ptr<Workload> construct(bool rehearsal) {
     manual_seed(settings_.options.seed);
-    auto workload = info_.make(settings_.options);
+    WorkloadOptions options = settings_.options;
+    options.rehearsal = rehearsal;
+    auto workload = info_.make(options);
     swage::step();
     digest_ = Digest();
     done_before_ = 0;
@@ -98,7 +100,7 @@ class Run {
 
   void warm_up() {
     WarmUp warm_up(settings_.warm_up_seconds);
-    auto workload = construct();
+    auto workload = construct(true);
     do {
       const double microseconds = step(*workload);
       observe(*workload, process_steps_, microseconds, true);
@@ -109,7 +111,7 @@ class Run {
   }
 
   void measure() {
-    auto workload = construct();
+    auto workload = construct(false);
     reset_peak_memory();
     const EngineStats before = engine_stats();
     EngineStats settled = before;

@@ -24,7 +24,11 @@ struct WorkloadOptions {
   std::string optimizer = "sgd";  // sgd or adam
   std::string image = "32x32x3";  // height x width x channels
   int log2 = 16;                  // 2^log2 elements
+  std::string size = "full";      // or small: a model that tests can afford
   std::filesystem::path data = default_data_folder();
+  bool rehearsal = false;  // set by the harness: this instance warms up and is not the one that is measured
+
+  bool small() const { return size == "small"; }
 
   static std::filesystem::path default_data_folder();
 };

@@ -11,5 +11,15 @@ std::unique_ptr<Workload> make_convnet(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_pointwise(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_chain(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_digits(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_lennard_jones(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_lstm_lm(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_transformer(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_softmax(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_layer_norm(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_gelu(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_sum(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_axpy(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_adam_update(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_novel(const WorkloadOptions& options);
 
 }  // namespace swage::bench

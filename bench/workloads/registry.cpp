@@ -6,13 +6,24 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::array<WorkloadInfo, 6> kWorkloads = {{
+constexpr std::array<WorkloadInfo, 16> kWorkloads = {{
     {"seed_rnn", "one step of a recurrent network on fresh numbers, forward and backward", "steps", 5000, make_seed_rnn},
     {"mlp", "784-512-512-10, ReLU, batch 64, trained by --optimizer sgd or adam", "samples", 300, make_mlp},
     {"convnet", "3 x (convolution, batch norm, ReLU) on --image 32x32x3 or 8x8x1, batch 32", "samples", 60, make_convnet},
     {"pointwise", "tanh(ab + c) exp(-d^2) on 2^LOG2 elements (--log2)", "elements", 100, make_pointwise},
     {"chain", "100 dependent additions on 16 elements", "ops", 2000, make_chain},
     {"digits", "a convolutional network trained on handwritten digits, the demo", "samples", 600, make_digits},
+    {"lennard_jones", "energies and forces of a pair of atoms, gradients through gradients, Adam", "points", 500,
+     make_lennard_jones},
+    {"lstm_lm", "a word-level language model: 2 x 200 LSTM, 35 steps of 20 columns, 10,000 words", "words", 20, make_lstm_lm},
+    {"transformer", "a decoder of 4 blocks, width 128, context 128, batch 8, AdamW", "characters", 30, make_transformer},
+    {"softmax", "over rows of 1,024, 2^LOG2 elements (--log2)", "elements", 100, make_softmax},
+    {"layer_norm", "over rows of 1,024, 2^LOG2 elements (--log2)", "elements", 100, make_layer_norm},
+    {"gelu", "the tanh form, 2^LOG2 elements (--log2)", "elements", 100, make_gelu},
+    {"sum", "of 2^LOG2 elements (--log2)", "elements", 100, make_sum},
+    {"axpy", "a + 0.1 b, 2^LOG2 elements (--log2)", "elements", 100, make_axpy},
+    {"adam_update", "p, m and v of Adam, 2^LOG2 elements (--log2)", "elements", 100, make_adam_update},
+    {"novel", "a fresh random graph of 20 to 60 ops with fresh extents in every step", "graphs", 2000, make_novel},
 }};
 
 }  // namespace

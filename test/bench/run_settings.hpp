@@ -14,6 +14,7 @@ struct SmallRun {
   std::int64_t steps;
   WorkloadOptions options = {};
   std::string label = {};
+  bool repeats = true;  // else there is nothing to compile
 
   std::string name() const { return label.empty() ? workload : label; }
   RunSettings settings(RunTier tier, int threads = 1) const {
@@ -23,7 +24,7 @@ struct SmallRun {
     settings.steps = steps;
     settings.threads = threads;
     settings.options = options;
-    settings.warm_up_seconds = 60;
+    settings.warm_up_seconds = repeats ? 60 : 0.5;
     return settings;
   }
   friend std::ostream& operator<<(std::ostream& out, const SmallRun& run) { return out << run.name(); }
@@ -36,7 +37,17 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "mlp", .steps = 12},
           {.workload = "mlp", .steps = 12, .options = {.optimizer = "adam"}, .label = "mlp_adam"},
           {.workload = "convnet", .steps = 8, .options = {.image = "8x8x1"}},
-          {.workload = "digits", .steps = 12}};
+          {.workload = "digits", .steps = 12},
+          {.workload = "lennard_jones", .steps = 12},
+          {.workload = "lstm_lm", .steps = 6, .options = {.size = "small"}},
+          {.workload = "transformer", .steps = 12, .options = {.size = "small"}},
+          {.workload = "softmax", .steps = 12, .options = {.log2 = 12}},
+          {.workload = "layer_norm", .steps = 12, .options = {.log2 = 12}},
+          {.workload = "gelu", .steps = 12, .options = {.log2 = 11}},
+          {.workload = "sum", .steps = 12, .options = {.log2 = 13}},
+          {.workload = "axpy", .steps = 12, .options = {.log2 = 11}},
+          {.workload = "adam_update", .steps = 12, .options = {.log2 = 11}},
+          {.workload = "novel", .steps = 30, .repeats = false}};
 }
 
 // While it lives, traces are compiled as soon as they repeat: the policy that weighs costs would let short runs be.

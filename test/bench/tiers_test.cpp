@@ -21,7 +21,7 @@ TEST_P(Tiers, AllGiveTheSameBits) {
 
   const Report traced = run_workload(run.settings(RunTier::traced, threads));
   EXPECT_EQ(traced.digest, eager.digest);
-  EXPECT_GT(traced.traces, 0U);
+  EXPECT_EQ(traced.traces > 0, run.repeats);
   EXPECT_EQ(traced.compiles, 0U);
   EXPECT_EQ(traced.compiled_op_share, 0);
 
@@ -30,10 +30,10 @@ TEST_P(Tiers, AllGiveTheSameBits) {
 
   const Report warm = run_workload(run.settings(RunTier::warm, threads));
   EXPECT_EQ(warm.digest, eager.digest);
-  EXPECT_GT(warm.compiles, 0U);
-  EXPECT_TRUE(warm.first_compiled_step.has_value());
-  EXPECT_GE(warm.compiled_op_share, 0.9);
-  EXPECT_GT(warm.hits, 0U);
+  EXPECT_EQ(warm.compiles > 0, run.repeats);
+  EXPECT_EQ(warm.first_compiled_step.has_value(), run.repeats);
+  EXPECT_GE(warm.compiled_op_share, run.repeats ? 0.9 : 0);
+  EXPECT_EQ(warm.hits > 0, run.repeats);
 
   EXPECT_EQ(cold.ops_per_step, eager.ops_per_step);
   EXPECT_EQ(warm.ops_per_step, eager.ops_per_step);

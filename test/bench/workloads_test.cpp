@@ -1,3 +1,7 @@
+#include <cmath>
+#include <fstream>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <test/bench/run_settings.hpp>
@@ -18,6 +22,8 @@ TEST(Workloads, RefuseWrongOptions) {
   }
   RunSettings settings{.workload = "pointwise", .tier = RunTier::eager, .steps = 1, .options = {.log2 = 40}};
   EXPECT_THROW(run_workload(settings), ValueError);
+  settings.workload = "axpy";
+  EXPECT_THROW(run_workload(settings), ValueError);
 }
 
 TEST(Workloads, TheMissingDataFileIsNamed) {
@@ -29,6 +35,34 @@ TEST(Workloads, TheMissingDataFileIsNamed) {
   } catch (const IoError& error) {
     EXPECT_NE(std::string(error.what()).find("/nowhere/digits.csv.gz"), std::string::npos) << error.what();
   }
+}
+
+TEST(Workloads, TheTreebankComesFromItsFolderOnly) {
+  const auto folder = std::filesystem::temp_directory_path() / ("swage-ptb-" + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  RunSettings settings{.workload = "lstm_lm", .tier = RunTier::eager, .steps = 2, .options = {.size = "small"}};
+  const double made_up = *run_workload(settings).loss_first;
+  EXPECT_NEAR(made_up, std::log(10'000), 0.1) << "nothing can be learned from it";
+  settings.options.data = folder;
+  EXPECT_THROW(run_workload(settings), IoError);
+  std::ofstream text(folder / "ptb.train.txt");
+  for (int i = 0; i < 20; ++i) text << " the cat sat \n the dog ran far \n";
+  text.close();
+  settings.steps = 40;
+  const Report report = run_workload(settings);
+  EXPECT_NEAR(*report.loss_first, std::log(10'000), 0.1);
+  EXPECT_LT(*report.loss_last, 5) << "six words and the ends of lines";
+  std::ofstream(folder / "ptb.train.txt") << "too short";
+  EXPECT_THROW(run_workload(settings), ValueError);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Workloads, NovelNeverRepeats) {
+  const Report report = run_workload({.workload = "novel", .tier = RunTier::traced, .steps = 300});
+  EXPECT_EQ(report.hits, 0U);
+  EXPECT_EQ(report.traces, 0U);
+  EXPECT_GE(report.ops_per_step, 20);
+  EXPECT_LE(report.ops_per_step, 80) << "inputs and views count";
 }
 
 TEST(Workloads, DigitsAreLearned) {

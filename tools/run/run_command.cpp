@@ -69,6 +69,9 @@ void run(RunArguments& arguments) {
   const std::vector<std::string> optimizers = {"sgd", "adam"};
   if (settings.options.optimizer != "sgd" && settings.options.optimizer != "adam")
     usage_error("there is no optimizer '{}'{}", settings.options.optimizer, suggestion(settings.options.optimizer, optimizers));
+  const std::vector<std::string> sizes = {"full", "small"};
+  if (settings.options.size != "full" && settings.options.size != "small")
+    usage_error("there is no size '{}'{}", settings.options.size, suggestion(settings.options.size, sizes));
   if (!arguments.data.empty()) settings.options.data = arguments.data;
   const bench::Report report = bench::run_workload(settings, Progress());
   if (arguments.json)
@@ -94,10 +97,11 @@ void add_run(CLI::App& app) {
       ->check(CLI::Range(0.0, 86400.0));
   command->add_option("--seed", settings.options.seed, "of everything that is drawn (default 1)")->check(non_negative);
   command->add_option("--threads", settings.threads, "threads in one op (default 1)")->check(CLI::Range(1, 64));
-  command->add_option("--data", arguments->data, "folder of data files");
+  command->add_option("--data", arguments->data, "folder of data files; lstm_lm: of ptb.train.txt (default: made-up text)");
   command->add_option("--optimizer", settings.options.optimizer, "mlp: sgd (default) or adam");
   command->add_option("--image", settings.options.image, "convnet: 32x32x3 (default) or 8x8x1");
-  command->add_option("--log2", settings.options.log2, "pointwise: 2^LOG2 elements (default 16)");
+  command->add_option("--log2", settings.options.log2, "kernels: 2^LOG2 elements (default 16)");
+  command->add_option("--size", settings.options.size, "lstm_lm, transformer: full (default) or small");
   command->add_option("--save", settings.save, "write the state of the run to FILE at its end");
   command->add_option("--load", settings.load, "go on from such a file");
   command->add_flag("--json", arguments->json, "the report as one line of JSON, the last on stdout");
