@@ -12,6 +12,7 @@ import numpy
 from draws import Draws
 
 N_BATCHES = 16  # distinct random batches that mlp and convnet go through in turn
+N_COMPARED = 5  # first steps whose losses are compared
 SGD = {"lr": 0.01, "momentum": 0.9}
 ADAM = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
 
@@ -75,7 +76,58 @@ axpy = elements(2)
 
 
 def adam_update(options):
-    """Parameter, gradient, and the running means of the gradient and its square, which is never negative."""
+    """Parameter, running mean of the gradient, of its square, gradient."""
     draws, n = Draws(options.seed), 2**options.log2
-    parameter, gradient, mean, variance = (draws.randn(n) for _ in range(4))
-    return Values(arrays=[parameter, gradient, mean, abs(variance)])
+    return Values(arrays=[draws.randn(n), draws.randn(n), draws.rand(n), draws.randn(n)])
+
+
+def lennard_jones(options):
+    """Distances of two atoms, and the energies and forces to be learned."""
+    draws = Draws(options.seed)
+    widths = (1, 16, 16, 16, 16, 1)
+    layers = [linear(draws, *sizes) for sizes in zip(widths, widths[1:])]
+    r = 0.5 + 1.5 * numpy.arange(1000) / 999
+    s = 0.5 / r
+    column = lambda values: values.astype(numpy.float32).reshape(-1, 1)
+    return Values(layers=layers, r=column(r), energy=column(s**12 - 2 * s**6), force=column(12 * (s**12 - s**6) / r))
+
+
+LSTM = Values(words=10_000, width=200, steps=35, columns=20, dropout=0.2, clip=0.25, lr=20.0)
+
+
+def lstm_lm(options):
+    """Parameters (of each of the two layers: input and hidden weight, input and hidden bias), batches, and what survives dropout
+    in the first steps: three masks each."""
+    draws, width, batch = Draws(options.seed), LSTM.width, (LSTM.steps, LSTM.columns)
+    encoder = draws.uniform(0.1, LSTM.words, width)
+    shapes = ((4 * width, width), (4 * width, width), (4 * width,), (4 * width,))
+    layers = [[draws.uniform(1 / math.sqrt(width), *shape) for shape in shapes] for _ in range(2)]
+    decoder = (draws.uniform(0.1, LSTM.words, width), numpy.zeros(LSTM.words, numpy.float32))
+    text = draws.randint(LSTM.words, N_BATCHES * LSTM.steps + 1, LSTM.columns)
+    starts = range(0, N_BATCHES * LSTM.steps, LSTM.steps)
+    batches = [(text[i:i + LSTM.steps], text[i + 1:i + 1 + LSTM.steps].reshape(-1)) for i in starts]
+    masks = [[(draws.rand(*batch, width) >= numpy.float32(LSTM.dropout)).astype(numpy.float32) for _ in range(3)]
+             for _ in range(N_COMPARED)]
+    return Values(encoder=encoder, layers=layers, decoder=decoder, batches=batches, masks=masks)
+
+
+TRANSFORMER = Values(characters=65, blocks=4, width=128, heads=4, context=128, batch=8)
+ADAMW = {**ADAM, "weight_decay": 0.01}
+
+
+def transformer(options):
+    """Matrices are drawn, biases are 0, norms 1 and 0."""
+    draws, sizes = Draws(options.seed), TRANSFORMER
+    width = sizes.width
+    matrix = lambda rows, columns: draws.normal(0.02, rows, columns)
+    zeros, ones = lambda n: numpy.zeros(n, numpy.float32), lambda n: numpy.ones(n, numpy.float32)
+    norm = lambda: (ones(width), zeros(width))
+    block = lambda: Values(norm1=norm(), attention=(matrix(3 * width, width), zeros(3 * width)),
+                           out=(matrix(width, width), zeros(width)), norm2=norm(),
+                           up=(matrix(4 * width, width), zeros(4 * width)), down=(matrix(width, 4 * width), zeros(width)))
+    tokens, positions = matrix(sizes.characters, width), matrix(sizes.context, width)
+    blocks = [block() for _ in range(sizes.blocks)]
+    head = matrix(sizes.characters, width)
+    texts = [draws.randint(sizes.characters, sizes.batch, sizes.context + 1) for _ in range(N_BATCHES)]
+    batches = [(text[:, :-1].copy(), text[:, 1:].reshape(-1)) for text in texts]
+    return Values(tokens=tokens, positions=positions, blocks=blocks, norm=norm(), head=head, batches=batches)

@@ -19,7 +19,7 @@ from jax import lax, numpy as jnp, random  # noqa: E402
 import numpy  # noqa: E402
 
 import definitions  # noqa: E402
-from definitions import ADAM, CONV_LAYERS, SGD  # noqa: E402
+from definitions import ADAM, ADAMW, CONV_LAYERS, SGD  # noqa: E402
 
 tree = jax.tree_util
 
@@ -70,20 +70,12 @@ def chain(options):
     return Workload(lambda: add_all(x, addends).block_until_ready(), "ops", 100, outputs=lambda y: numpy_of([y]))
 
 
-def kernel(options, function, updates=()):
-    """A function of whole arrays of 2^log2 elements. It returns new values of those it updates, which are donated."""
+def kernel(options, function):
+    """A function of whole arrays of 2^log2 elements."""
     arrays = on_device(getattr(definitions, options.workload)(options).arrays)
-    function = jax.jit(function, donate_argnums=updates)
-
-    def step():
-        return function(*arrays).block_until_ready()
-
-    def updating_step():
-        for i, array in zip(updates, jax.block_until_ready(function(*arrays))):
-            arrays[i] = array
-        return arrays[updates[0]]
-
-    return Workload(updating_step if updates else step, "elements", 2**options.log2, outputs=lambda y: numpy_of([y]))
+    function = jax.jit(function)
+    outputs = lambda result: numpy_of(result if isinstance(result, tuple) else [result])
+    return Workload(lambda: jax.block_until_ready(function(*arrays)), "elements", 2**options.log2, outputs=outputs)
 
 
 def pointwise(options):
@@ -118,15 +110,15 @@ def axpy(options):
 
 
 def adam_update(options):
-    """In place, without bias correction."""
+    """Into fresh arrays, without bias correction."""
     (beta1, beta2), lr, eps = ADAM["betas"], ADAM["lr"], ADAM["eps"]
 
-    def update(parameter, gradient, mean, variance):
+    def update(parameter, mean, variance, gradient):
         mean = beta1 * mean + (1 - beta1) * gradient
         variance = beta2 * variance + (1 - beta2) * gradient * gradient
         return parameter - lr * mean / (jnp.sqrt(variance) + eps), mean, variance
 
-    return kernel(options, update, updates=(0, 2, 3))
+    return kernel(options, update)
 
 
 def cross_entropy(logits, target):
@@ -138,22 +130,30 @@ def sgd(parameters, gradients, velocities):
     return tree.tree_map(lambda p, v: p - SGD["lr"] * v, parameters, velocities), velocities
 
 
-def adam(parameters, gradients, state):
+def adam(parameters, gradients, state, weight_decay=0):
     (beta1, beta2), lr, eps = ADAM["betas"], ADAM["lr"], ADAM["eps"]
     means, variances, t = state
     t = t + 1
     means = tree.tree_map(lambda m, g: beta1 * m + (1 - beta1) * g, means, gradients)
     variances = tree.tree_map(lambda v, g: beta2 * v + (1 - beta2) * g * g, variances, gradients)
     step_size, root_scale = lr / (1 - beta1**t), 1 / jnp.sqrt(1 - beta2**t)
-    update = lambda p, m, v: p - step_size * m / (jnp.sqrt(v) * root_scale + eps)
+    update = lambda p, m, v: p * (1 - lr * weight_decay) - step_size * m / (jnp.sqrt(v) * root_scale + eps)
     return tree.tree_map(update, parameters, means, variances), (means, variances, t)
 
 
-def training(options, loss_of, parameters, batches, buffers=(), unit="samples"):
-    """A supervised step on the next of the given batches; `loss_of(parameters, buffers, *batch)` gives loss and new buffers."""
+def clipped_sgd(parameters, gradients, state):
+    norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in tree.tree_leaves(gradients)))
+    scale = definitions.LSTM.lr * jnp.minimum(1, definitions.LSTM.clip / (norm + 1e-6))
+    return tree.tree_map(lambda p, g: p - scale * g, parameters, gradients), state
+
+
+def training(options, loss_of, parameters, batches, buffers=(), update=None, unit="samples", units_per_step=None, first_extras=()):
+    """A supervised step on the next of the given batches; `loss_of(parameters, buffers, *batch)` gives loss and new buffers. It
+    is given one argument more in the first steps, where `first_extras` has some for them."""
     parameters, buffers, batches = on_device((parameters, buffers, batches))
     zeros = lambda: tree.tree_map(jnp.zeros_like, parameters)
-    update, optimizer_state = (adam, (zeros(), zeros(), jnp.float32(0))) if options.optimizer == "adam" else (sgd, zeros())
+    update = update or (adam if options.optimizer == "adam" else sgd)
+    optimizer_state = {sgd: zeros, clipped_sgd: tuple}.get(update, lambda: (zeros(), zeros(), jnp.float32(0)))()
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
     def train(parameters, optimizer_state, buffers, *batch):
@@ -163,12 +163,13 @@ def training(options, loss_of, parameters, batches, buffers=(), unit="samples"):
     state = {"next": 0, "trained": (parameters, optimizer_state, buffers)}
 
     def step():
-        batch = batches[state["next"] % len(batches)]
+        i = state["next"]
         state["next"] += 1
+        batch = (*batches[i % len(batches)], *first_extras[i:i + 1])
         loss, *state["trained"] = jax.block_until_ready(train(*state["trained"], *batch))
         return loss
 
-    return Workload(step, unit, len(batches[0][0]), loss=float)
+    return Workload(step, unit, units_per_step or len(batches[0][0]), loss=float)
 
 
 def mlp(options):
@@ -214,8 +215,83 @@ def convnet(options):
     return training(options, loss, (kernels, norms, values.model.head), batches, running)
 
 
+def lennard_jones(options):
+    values = definitions.lennard_jones(options)
+
+    def energy_at(layers, r):
+        x = r
+        for weight, bias in layers[:-1]:
+            x = jnp.tanh(weight @ x + bias)
+        weight, bias = layers[-1]
+        return (weight @ x + bias)[0]
+
+    def loss(layers, buffers, r, wanted_energy, wanted_force):
+        energy, slope = jax.vmap(jax.value_and_grad(energy_at, argnums=1), (None, 0))(layers, r)
+        error = jnp.square(energy - wanted_energy[:, 0]).mean() + jnp.square(-slope - wanted_force).mean()
+        return error, buffers
+
+    return training(options, loss, values.layers, [(values.r, values.energy, values.force)], update=adam, unit="points")
+
+
+def lstm(x, w_input, w_hidden, b_input, b_hidden):
+    """(T,N,H) → (T,N,H), from zeros; the products with all inputs are one."""
+    projected = x @ w_input.T + (b_input + b_hidden)
+
+    def cell(state, projected):
+        hidden, memory = state
+        i, f, g, o = jnp.split(projected + hidden @ w_hidden.T, 4, axis=-1)
+        memory = jax.nn.sigmoid(f) * memory + jax.nn.sigmoid(i) * jnp.tanh(g)
+        hidden = jax.nn.sigmoid(o) * jnp.tanh(memory)
+        return (hidden, memory), hidden
+
+    zeros = jnp.zeros_like(x[0])
+    return lax.scan(cell, (zeros, zeros), projected)[1]
+
+
+def lstm_lm(options):
+    values, sizes = definitions.lstm_lm(options), definitions.LSTM
+
+    def loss(parameters, key, words, target, masks=None):
+        encoder, layers, (weight, bias) = parameters
+        key, *keys = random.split(key, 4)
+        x = encoder[words]
+        drop = lambda x, i: x * (masks[i] if masks else random.bernoulli(keys[i], 1 - sizes.dropout, x.shape)) / (1 - sizes.dropout)
+        for i, layer in enumerate(layers):
+            x = lstm(drop(x, i), *layer)
+        logits = drop(x, 2).reshape(-1, sizes.width) @ weight.T + bias
+        return cross_entropy(logits, target), key
+
+    return training(options, loss, (values.encoder, values.layers, values.decoder), values.batches, random.key(options.seed),
+                    clipped_sgd, "words", sizes.steps * sizes.columns, first_extras=on_device(values.masks))
+
+
+def transformer(options):
+    values, sizes = definitions.transformer(options), definitions.TRANSFORMER
+    linear = lambda x, weight, bias: x @ weight.T + bias
+    norm = lambda x, weight, bias: standardized(x) * weight + bias
+
+    def block(x, parameters):
+        qkv = linear(norm(x, *parameters["norm1"]), *parameters["attention"])
+        heads = lambda part: part.reshape(*x.shape[:2], sizes.heads, -1)
+        attended = jax.nn.dot_product_attention(*map(heads, jnp.split(qkv, 3, axis=-1)), is_causal=True)
+        x = x + linear(attended.reshape(x.shape), *parameters["out"])
+        return x + linear(jax.nn.gelu(linear(norm(x, *parameters["norm2"]), *parameters["up"])), *parameters["down"])
+
+    def loss(parameters, buffers, characters, target):
+        x = parameters["tokens"][characters] + parameters["positions"]
+        for of_block in parameters["blocks"]:
+            x = block(x, of_block)
+        logits = norm(x, *parameters["norm"]) @ parameters["head"].T
+        return cross_entropy(logits.reshape(-1, sizes.characters), target), buffers
+
+    parameters = {**vars(values), "blocks": [vars(block) for block in values.blocks]}
+    batches = parameters.pop("batches")
+    return training(options, loss, parameters, batches, update=partial(adam, weight_decay=ADAMW["weight_decay"]),
+                    unit="characters", units_per_step=sizes.batch * sizes.context)
+
+
 WORKLOADS = {f.__name__.rstrip("_"): f for f in (seed_rnn, chain, mlp, convnet, pointwise, softmax, layer_norm, gelu, sum_, axpy,
-                                                 adam_update)}
+                                                 adam_update, lennard_jones, lstm_lm, transformer)}
 
 
 def main():

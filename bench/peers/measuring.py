@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
-N_LOSSES = 5  # of the first steps, to hold against the other systems
+from definitions import N_COMPARED
+
 WARM_UP_SECONDS, WARM_UP_STEPS = 0.5, 10
 FEWEST_STEPS = 5
 
@@ -61,7 +62,7 @@ def first_steps(workload):
     microseconds, result = timed(workload.first_step or workload.step)
     if workload.loss:
         losses.append(workload.loss(result))
-        losses += [workload.loss(workload.step()) for _ in range(N_LOSSES - 1)]
+        losses += [workload.loss(workload.step()) for _ in range(N_COMPARED - 1)]
     else:
         output = root_mean_square(workload.outputs(result))
     return {"first_call_ms": round(microseconds / 1000, 3), "first_losses": losses, "first_output": output}
