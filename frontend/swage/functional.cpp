@@ -1,8 +1,5 @@
 #include <swage/functional.hpp>
 
-#include <cmath>
-#include <numbers>
-
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/creation.hpp>
 #include <swage/detail/call.hpp>
@@ -51,27 +48,10 @@ Tensor picked(const char* op, const Tensor& log_probabilities, const Tensor& tar
 
 }  // namespace
 
-Tensor softmax(const Tensor& a, int d) {
-  const SiteScope scope(caller());
-  require_float("softmax", a);
-  const int at = detail::wrap_dim({}, "softmax", d, a.dim());
-  const Tensor powers = exp(shifted(a, {at}));
-  return powers / reduce({}, Op::sum, powers, {at}, true);
-}
-
 Tensor log_softmax(const Tensor& a, int d) {
   const SiteScope scope(caller());
   require_float("log_softmax", a);
   return log_softmax_over(a, detail::wrap_dim({}, "log_softmax", d, a.dim()));
-}
-
-Tensor cross_entropy(const Tensor& logits, const Tensor& target) {
-  const SiteScope scope(caller());
-  require_float("cross_entropy", logits);
-  require_defined({}, "cross_entropy", target, "the target");
-  if (logits.dim() != 2)
-    raise<ShapeError>(SiteScope::or_else({}), "[cross_entropy] takes logits (N×C), not {}", to_string(logits.sizes()));
-  return picked("cross_entropy", log_softmax_over(logits, 1), target);
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target) {
@@ -133,36 +113,6 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   if (weight.defined()) scale = scale * by_channel(weight);
   const Tensor result = centred * scale;
   return bias.defined() ? result + by_channel(bias) : result;
-}
-
-Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight, const Tensor& bias, double eps) {
-  const SiteScope scope(caller());
-  require_float("layer_norm", x);
-  const int lead = x.dim() - normalized.rank();
-  bool fits = normalized.rank() > 0 && lead >= 0;
-  Dims over;
-  for (int d = 0; fits && d < normalized.rank(); ++d) {
-    fits = x.sizes()[lead + d] == normalized[d];
-    over.push_back(lead + d);
-  }
-  if (!fits)
-    raise<ShapeError>(SiteScope::or_else({}), "[layer_norm] the last extents of {} must be {}", to_string(x.sizes()),
-                      to_string(normalized));
-  for (const Tensor* each : {&weight, &bias})
-    if (each->defined() && !(each->sizes() == normalized))
-      raise<ShapeError>(SiteScope::or_else({}), "[layer_norm] weight and bias must have shape {}, not {}",
-                        to_string(normalized), to_string(each->sizes()));
-  const Tensor centred = x - detail::mean({}, x, over, true);
-  Tensor result = centred * rsqrt(detail::mean({}, square(centred), over, true) + eps);
-  if (weight.defined()) result = result * weight;
-  return bias.defined() ? result + bias : result;
-}
-
-Tensor gelu(const Tensor& a) {
-  const SiteScope scope(caller());
-  require_float("gelu", a);
-  const double twice = 2 * std::sqrt(2 / std::numbers::pi);
-  return a * sigmoid(a * (square(a) * Scalar::literal(0.044715 * twice) + Scalar::literal(twice)));
 }
 
 Tensor dropout(const Tensor& a, double p, bool training) {

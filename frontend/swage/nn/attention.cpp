@@ -35,9 +35,9 @@ Tensor MultiheadAttention::split(const Tensor& x) const {
 }
 
 Tensor MultiheadAttention::mixed(const Tensor& query, const Tensor& key, const Tensor& value) {
-  const Tensor heads =
-      scaled_dot_product_attention(split(query), split(key), split(value),
-                                   {.mask = {}, .is_causal = options.is_causal, .dropout = training() ? options.dropout : 0});
+  const Tensor q = split(query), k = split(key), v = split(value);  // in this order, whatever the compiler
+  const Tensor heads = scaled_dot_product_attention(
+      q, k, v, {.mask = {}, .is_causal = options.is_causal, .dropout = training() ? options.dropout : 0});
   return out_proj(heads.permute({0, 2, 1, 3}).reshape({query.size(0), query.size(1), width_}));
 }
 
