@@ -1,8 +1,8 @@
 #include <jit/self_test.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,16 +25,16 @@ constexpr std::int64_t kLongReduction = 64;
 struct Buffer {
   Buffer() = default;
   explicit Buffer(std::size_t size) {
-    const std::size_t padded = (size / kAlignment + 2) * kAlignment;  // whole vectors are read past the end
-    data = std::aligned_alloc(kAlignment, padded);
-    if (!data) throw CompileError(fmt::format("no memory for {} bytes", padded));
+    // Whole vectors are read past the end.
+    data = ::operator new(size + kAlignment, std::align_val_t(kAlignment), std::nothrow);
+    if (!data) throw CompileError(fmt::format("no memory for {} bytes", size));
   }
   Buffer(Buffer&& other) noexcept : data(std::exchange(other.data, nullptr)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data, other.data);
     return *this;
   }
-  ~Buffer() { std::free(data); }
+  ~Buffer() { ::operator delete(data, std::align_val_t(kAlignment)); }
   void* data = nullptr;
 };
 

@@ -74,7 +74,7 @@ struct Way {
   Memory memory;
   bool for_good;
 };
-void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+std::ostream& operator<<(std::ostream& out, const Way& way) { return out << way.name; }
 
 class AllocationFailure : public testing::TestWithParam<Way> {
  protected:

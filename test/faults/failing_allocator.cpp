@@ -45,13 +45,14 @@ bool FailingAllocator::failed() const { return state.failed; }
 
 }  // namespace swage::test
 
-// The linker sends calls of swage::allocate_buffer here (--wrap).
+// The linker sends calls of swage::allocate_buffer here (--wrap). NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" void* __real__ZN5swage15allocate_bufferEm(std::size_t bytes);
 extern "C" void* __wrap__ZN5swage15allocate_bufferEm(std::size_t bytes) {
   if (swage::test::state.fails(swage::test::Memory::buffers))
     swage::raise<swage::MemoryError>({}, "cannot allocate {} bytes (by a test)", bytes);
   return __real__ZN5swage15allocate_bufferEm(bytes);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* operator new(std::size_t bytes) { return swage::test::from_heap(bytes, 0); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
