@@ -212,9 +212,13 @@ void Program::run(Notes& notes) {
       notes(std::string(error.what()));
     }
     random_ = mixed(recipe_.seed, 3);
-    for (const Tensor& value : values_)
-      if (noted > 0 && pick(4) <= noted) notes(value);
-    step();
+    try {
+      for (const Tensor& value : values_)
+        if (noted > 0 && pick(4) <= noted) notes(value);
+      step();
+    } catch (const Error& error) {  // none is due here: a difference from eager
+      notes(std::string("error at the end of a round: ") + error.what());
+    }
   }
   for (const std::vector<Tensor>* list : {&state_, &parameters_, &history_})
     for (const Tensor& each : *list) notes(each);
