@@ -4,6 +4,7 @@
 
 #include <jit/blocking.hpp>
 #include <jit/cpu/backend.hpp>
+#include <jit/cuda/text.hpp>
 #include <jit/groups.hpp>
 #include <jit/inspect.hpp>
 #include <jit/plan.hpp>
@@ -91,6 +92,7 @@ class CpuCompiler final : public Compiler {
 std::unique_ptr<Compiler> make_cpu_compiler() { return std::make_unique<jit::CpuCompiler>(); }
 
 std::string lower_to_text(const Trace& recorded, const EscapeMask& escapes, Stage stage) {
+  if (stage == Stage::cuda || stage == Stage::ptx) return jit::cuda::to_text(recorded, escapes, stage);
   const Trace trace = jit::in_best_layouts(recorded, escapes);
   const jit::PlannedGroups planned = jit::plan_groups(trace, escapes);
   if (stage == Stage::record) {

@@ -11,8 +11,8 @@ namespace swage::jit {
 namespace {
 
 // One attempt; false where some group came to nothing and its records were marked in `alone`.
-bool attempt(const Trace& trace, const EscapeMask& escapes, std::vector<bool>& alone, std::vector<std::string>& refusals,
-             PlannedGroups& planned) {
+bool attempt(const Trace& trace, const EscapeMask& escapes, Lone lone, std::vector<bool>& alone,
+             std::vector<std::string>& refusals, PlannedGroups& planned) {
   planned.grouping = group_records(trace, alone);
   recompute_values(trace, escapes, planned.grouping);
   const std::size_t n = planned.grouping.groups.size();
@@ -21,7 +21,7 @@ bool attempt(const Trace& trace, const EscapeMask& escapes, std::vector<bool>& a
   for (std::size_t g = 0; g < n; ++g) {
     const Group& group = planned.grouping.groups[g];
     if (group.library || group.records.empty()) continue;
-    if (group.records.size() == 1) {  // its kernel is as fast, and costs no compilation
+    if (group.records.size() == 1 && lone == Lone::to_kernels) {  // its kernel is as fast, and costs no compilation
       alone[group.records[0]] = true;
       settled = false;
       continue;
@@ -42,11 +42,11 @@ bool attempt(const Trace& trace, const EscapeMask& escapes, std::vector<bool>& a
 
 }  // namespace
 
-PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes) {
+PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone) {
   PlannedGroups planned;
   std::vector<bool> alone(trace.size(), false);
   std::vector<std::string> refusals;
-  while (!attempt(trace, escapes, alone, refusals, planned)) {
+  while (!attempt(trace, escapes, lone, alone, refusals, planned)) {
   }
   auto& notes = planned.grouping.notes;
   notes.insert(notes.end(), refusals.begin(), refusals.end());

@@ -15,7 +15,10 @@ struct PlannedGroups {
   std::vector<const Program*> distinct;
 };
 
+// What becomes of a record that fuses with no other: its kernel runs it, or, where there is none, it is a group too.
+enum class Lone : std::uint8_t { to_kernels, to_groups };
+
 // Records that no group gains from, or that have no loop nest, are left to their kernels.
-PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes);
+PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone = Lone::to_kernels);
 
 }  // namespace swage::jit

@@ -12,9 +12,11 @@ enum class Stage {
   mlir,    // what is emitted for each distinct group
   llvm,    // LLVM IR
   asm_,    // machine code
+  cuda,    // CUDA C++, and which groups have none
+  ptx,     // what NVRTC makes of that, for sm_90
 };
 
-// Throws CompileError.
+// Throws CompileError; for ptx also where NVRTC is not to be found.
 std::string lower_to_text(const Trace& trace, const EscapeMask& escapes, Stage stage);
 
 }  // namespace swage

@@ -21,5 +21,9 @@ status=0
 message=$("$dev" sanitize everything 2>&1) || status=$?
 [[ $status == 2 && $message == *"address, undefined or thread"* ]] || fail "a wrong sanitizer says: $message"
 
+status=0
+message=$("$dev" setup --with-nvrct 2>&1) || status=$?
+[[ $status == 2 && $message == *"--with-nvrtc, not '--with-nvrct'"* ]] || fail "a wrong option of setup says: $message"
+
 "$dev" setup || fail "setup fails where everything is installed"
 echo "tools/dev does what its help says"

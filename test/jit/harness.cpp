@@ -24,22 +24,7 @@ bool same(T a, T b) {
   return std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
-struct Buffers {
-  explicit Buffers(const Inputs& inputs) : data(inputs.contents.size(), nullptr) {
-    for (std::size_t i = 0; i < data.size(); ++i) {
-      sizes.push_back(inputs.contents[i].size());
-      data[i] = allocate_buffer(sizes[i] + 1);
-      std::ranges::copy(inputs.contents[i], static_cast<std::uint8_t*>(data[i]));
-    }
-  }
-  ~Buffers() {
-    for (std::size_t i = 0; i < data.size(); ++i) free_buffer(data[i], sizes[i] + 1);
-  }
-  Buffers(const Buffers&) = delete;
-  Buffers& operator=(const Buffers&) = delete;
-  std::vector<std::size_t> sizes;
-  std::vector<void*> data;
-};
+}  // namespace
 
 std::string difference(const Trace& trace, RecordIndex storage, const void* want, const void* got, std::size_t bytes) {
   std::string text;
@@ -52,8 +37,6 @@ std::string difference(const Trace& trace, RecordIndex storage, const void* want
   });
   return text;
 }
-
-}  // namespace
 
 Parsed parse(std::string_view text) {
   Parsed parsed;
@@ -128,6 +111,18 @@ Inputs::Inputs(const Trace& trace, std::uint64_t seed) : values(trace.size()), c
       }
     });
   }
+}
+
+Buffers::Buffers(const Inputs& inputs) : data(inputs.contents.size(), nullptr) {
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    sizes.push_back(inputs.contents[i].size());
+    data[i] = allocate_buffer(sizes[i] + 1);
+    std::ranges::copy(inputs.contents[i], static_cast<std::uint8_t*>(data[i]));
+  }
+}
+
+Buffers::~Buffers() {
+  for (std::size_t i = 0; i < data.size(); ++i) free_buffer(data[i], sizes[i] + 1);
 }
 
 Outcome compare(const Trace& trace, const EscapeMask& escapes, std::uint64_t seed) {

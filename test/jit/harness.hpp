@@ -39,4 +39,17 @@ class Inputs {
   std::vector<std::vector<std::uint8_t>> contents;  // by storage, before the run
 };
 
+// Copies of the contents, for one run.
+struct Buffers {
+  explicit Buffers(const Inputs& inputs);
+  ~Buffers();
+  Buffers(const Buffers&) = delete;
+  Buffers& operator=(const Buffers&) = delete;
+  std::vector<std::size_t> sizes;
+  std::vector<void*> data;
+};
+
+// The first element that differs, in words, or nothing.
+std::string difference(const Trace& trace, RecordIndex storage, const void* want, const void* got, std::size_t bytes);
+
 }  // namespace swage::test

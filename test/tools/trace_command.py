@@ -55,6 +55,16 @@ class TraceCommand(command.CommandTest):
         for stage, part in (("record", "matmul"), ("mlir", "func"), ("llvm", "define"), ("asm", "ret")):
             self.assertIn(part, self.swage("trace", "ir", identity, f"--stage={stage}").stdout, stage)
 
+    def test_ir_for_the_gpu_names_what_lowers_and_what_does_not(self):
+        self.warm_run()
+        identity = self.hottest()["id"]
+        source = self.swage("trace", "ir", identity, "--stage=cuda").stdout
+        self.assertRegex(source, r"// group \d+: .*%\d+ tanh.* — group_0\n")
+        self.assertRegex(source, r"// group \d+: %\d+ matmul — not lowered: .+\n")
+        self.assertIn("__global__", source)
+        missing = str(self.folder / "libnvrtc.so")
+        self.assertIn(missing, self.error_of("trace", "ir", identity, "--stage=ptx", SWAGE_NVRTC=missing))
+
     def test_unknown_traces_and_runs_are_refused_with_the_place(self):
         self.assertIn(str(self.folder / "swage"), self.error_of("trace", "top"))
         self.warm_run()

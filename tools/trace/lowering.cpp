@@ -16,8 +16,12 @@ struct NamedStage {
   const char* name;
   Stage stage;
 };
-constexpr std::array<NamedStage, 4> kStages = {
-    {{"record", Stage::record}, {"mlir", Stage::mlir}, {"llvm", Stage::llvm}, {"asm", Stage::asm_}}};
+constexpr std::array<NamedStage, 6> kStages = {{{"record", Stage::record},
+                                                {"mlir", Stage::mlir},
+                                                {"llvm", Stage::llvm},
+                                                {"asm", Stage::asm_},
+                                                {"cuda", Stage::cuda},
+                                                {"ptx", Stage::ptx}}};
 
 }  // namespace
 

@@ -7,7 +7,7 @@
 
 namespace swage::tool {
 
-// `stage`: record, mlir, llvm or asm; UsageError for another, or where the trace cannot be compiled.
+// `stage`: record, mlir, llvm, asm, cuda or ptx; UsageError for another, or where the trace cannot be compiled.
 std::string lowered(const LoggedTrace& trace, const std::string& stage);
 
 }  // namespace swage::tool

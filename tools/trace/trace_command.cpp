@@ -50,7 +50,7 @@ void add_trace(CLI::App& app) {
   CLI::App* ir = trace->add_subcommand("ir", "what a trace is lowered to");
   ir->add_option("id", arguments->id, "such as t17")->required();
   add_run_argument(ir, *arguments);
-  ir->add_option("--stage", arguments->stage, "record, mlir (default), llvm or asm");
+  ir->add_option("--stage", arguments->stage, "record, mlir (default), llvm, asm, cuda or ptx");
   ir->callback([arguments] {
     const RunLog log = read_run(find_run(arguments->run));
     fmt::print("{}", lowered(log.trace(arguments->id), arguments->stage.empty() ? "mlir" : arguments->stage));
