@@ -20,19 +20,24 @@ struct Copy {
   SimdTable table;
 };
 
-const Copy* copy_for(std::string_view name) {
-  static const Copy* const avx2_copy = [] {
+// Only the copy that is asked for is filled: the code that fills a table is itself built for its instruction set.
+const Copy* avx2_copy() {
+  static const Copy* const made = [] {
     auto* copy = new Copy{"avx2", {}};
     avx2::fill(copy->table);
     return copy;
   }();
-  static const Copy* const avx512_copy = [] {
+  return made;
+}
+const Copy* avx512_copy() {
+  static const Copy* const made = [] {
     auto* copy = new Copy{"avx512", {}};
     avx512::fill(copy->table);
     return copy;
   }();
-  return name == "avx512" ? avx512_copy : avx2_copy;
+  return made;
 }
+const Copy* copy_for(std::string_view name) { return name == "avx512" ? avx512_copy() : avx2_copy(); }
 
 const Copy* choose() {
   const char* wish = std::getenv("SWAGE_ISA");

@@ -31,7 +31,7 @@ class SiteScope {
   static CallSite or_else(CallSite site) { return current_.known() ? current_ : site; }
 
  private:
-  static inline thread_local CallSite current_{};
+  static inline constinit thread_local CallSite current_ [[gnu::tls_model("initial-exec")]]{};
   CallSite outer_;
 };
 

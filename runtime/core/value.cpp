@@ -5,19 +5,18 @@
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/engine/recorder.hpp>
 #include <runtime/engine/stream.hpp>
 
 namespace swage {
-namespace {
 
-// Free values of this thread, chained through `base`. Slabs are never given back, so a value may be freed on another thread.
-thread_local Value* free_values = nullptr;
+constinit thread_local Value* free_values = nullptr;
 
-void refill() {
+void refill_values() {
   constexpr std::size_t kSlab = 256;
   auto* slab = static_cast<Value*>(std::aligned_alloc(kAlignment, kSlab * sizeof(Value)));
   if (!slab) raise<MemoryError>({}, "cannot allocate {} bytes", kSlab * sizeof(Value));
-  for (std::size_t i = 0; i < kSlab; ++i) {
+  for (std::size_t i = kSlab; i-- > 0;) {
     Value* value = new (&slab[i]) Value;
     value->base = free_values;
     free_values = value;
@@ -25,17 +24,14 @@ void refill() {
 }
 static_assert(sizeof(Value) * 256 % kAlignment == 0);
 
-}  // namespace
+namespace {
 
-Value* new_value() {
-  if (!free_values) [[unlikely]]
-    refill();
-  Value* value = free_values;
-  free_values = value->base;
-  return new (value) Value;
+[[gnu::always_inline]] inline void recycle(Value* value) noexcept {
+  value->base = free_values;
+  free_values = value;
 }
 
-void dispose(Value* value) noexcept {
+[[gnu::noinline]] void dispose_slowly(Value* value) noexcept {
   if (value->refs != 0) {
     if (!value->autograd) return;
     retain(value);  // the last views may go with the tape
@@ -47,15 +43,27 @@ void dispose(Value* value) noexcept {
     delete std::exchange(value->autograd, nullptr);
     if (value->refs != 0) return;
   }
-  if (value->stream) value->stream->forget(value);
+  if (!recorder->forget(value) && value->stream) value->stream->forget(value);
   if (value->base) {
     --value->base->view_refs;
     release(value->base);
   } else if (value->data && !(value->flags & Value::kBorrowed)) {
     free_buffer(value->data, value->bytes);
   }
-  value->base = free_values;
-  free_values = value;
+  value->version = 0;
+  value->offset = 0;
+  value->data = nullptr;
+  value->bytes = 0;
+  recycle(value);
+}
+
+}  // namespace
+
+void dispose(Value* value) noexcept {
+  const bool plain = value->refs == 0 && !value->autograd && !value->base && !value->data && value->version == 0;
+  if (!plain || !recorder->forget(value)) [[unlikely]]
+    return dispose_slowly(value);
+  recycle(value);
 }
 
 }  // namespace swage

@@ -64,7 +64,40 @@ struct Value {
   }
 };
 
-Value* new_value();  // from a per-thread pool; one reference, no storage
+// Free values of this thread, chained through `base`. All of them are as a new value but for their count, identity and tags. Last in,
+// first out, so that the next value is warm. Slabs are never given back, so a value may be freed on another thread.
+extern constinit thread_local Value* free_values [[gnu::tls_model("initial-exec")]];
+void refill_values();  // raises MemoryError
+
+// A value without a storage, of one reference. Tags are those of no record.
+inline Value* new_value() {
+  if (!free_values) [[unlikely]]
+    refill_values();
+  Value* const value = free_values;
+  free_values = value->base;
+  value->refs = 1;
+  value->flags = 0;
+  value->desc = 0;
+  value->tag = value->storage_tag = value->write_tag = 0;
+  value->base = nullptr;
+  value->stream = nullptr;
+  return value;
+}
+// The owner of a storage that is not computed yet; record `tag` makes it.
+[[gnu::always_inline]] inline Value* new_pending_value(DescId desc, Tag tag, Stream* stream) {
+  if (!free_values) [[unlikely]]
+    refill_values();
+  Value* const value = free_values;
+  free_values = value->base;
+  value->refs = 1;
+  value->flags = Value::kPending;
+  value->desc = desc;
+  value->tag = value->storage_tag = value->write_tag = tag;
+  value->base = nullptr;
+  value->stream = stream;
+  return value;
+}
+
 // A reference went and at most views are left: drops the tape, and at zero references frees the buffer, drops the base and tells the
 // stream.
 void dispose(Value* value) noexcept;

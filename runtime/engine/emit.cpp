@@ -39,6 +39,7 @@ std::int64_t drawn_elements(const ViewDesc& desc) { return (desc.numel() + 3) / 
 }  // namespace
 
 ValueRef Stream::Impl::emit(const OpCall& call) {
+  window.sync();
   if (call.op == Op::narrow) check_start(call);
   if (open && limit_reached(call))
     cut(window.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
@@ -101,9 +102,7 @@ void Stream::Impl::begin_window() {
     return;
   }
   if (engine.queue && engine.queue->finished() != collected) adopt_plans();
-  window.epoch = next_epoch();
-  window.cursor = {};
-  window.on_path = true;
+  window.begin(next_epoch());
   kernel_ns = 0;
   touches_at_once = false;
   head_op = Op::none;
@@ -148,8 +147,15 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   value.tag = make_tag(window.epoch, here);
   value.stream = &self;
   if (!known_storage) owner.storage_tag = value.tag;
-  window.push(key, value.desc, {&value, value.offset, {}, site});
+  record(key, value.desc, {&value, value.offset, {}, site});
   return here;
+}
+
+// The one place where the slow path adds a record.
+void Stream::Impl::record(const KeyHalf& key, DescId result, const ValueHalf& half) {
+  window.push(key, result, half);
+  // The head of the window is noted first.
+  if (mode == WindowMode::deferring && head_op != Op::none) window.arm(engine.options.soft_window_limit);
 }
 
 ValueRef Stream::Impl::defer(const OpCall& call, const KeyHalf& key) {
@@ -158,7 +164,7 @@ ValueRef Stream::Impl::defer(const OpCall& call, const KeyHalf& key) {
   Value* value = make_result(call, result, half);
   if (!key.in_place() && !value->base) value->flags = Value::kPending;
   touch_result(call, value);
-  window.push(key, result, half);
+  record(key, result, half);
   return ValueRef::adopt(value);
 }
 
@@ -212,7 +218,7 @@ ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
     ValueRef value = execute(call, key, result, half);
     if (window.on_path && !known) missed(key);
     touch_result(call, value.get());
-    window.push(key, result, half);
+    record(key, result, half);
     return value;
   } catch (...) {  // nothing was recorded
     window.cursor = before;

@@ -108,6 +108,7 @@ Stream& StreamRegistry::claim() {
     Stream* stream = nullptr;
     ~Claim() {
       if (!stream) return;
+      use_recorder(nullptr);
       StreamRegistry::get().give_back(stream);
       if (gettid() == getpid()) shared_engine().queue->stop();  // the process ends
     }

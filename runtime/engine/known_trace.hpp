@@ -8,6 +8,7 @@
 
 #include <runtime/engine/plan.hpp>
 #include <runtime/engine/policy.hpp>
+#include <runtime/engine/recorder.hpp>
 #include <runtime/trace/trace.hpp>
 
 namespace swage {
@@ -53,6 +54,12 @@ struct KnownTrace {
 
   bool has_plan() const { return wide.plan != nullptr; }
   std::size_t bytes() const;  // what keeping it takes, code apart
+
+  // The first `limit` records as the recorder reads them, and one that nothing matches. Made at first use.
+  const std::vector<ExpectedRecord>& expect(RecordIndex limit);
+
+ private:
+  std::vector<ExpectedRecord> expected_;
 };
 
 }  // namespace swage

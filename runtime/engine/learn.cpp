@@ -22,7 +22,7 @@ std::uint64_t structure_of(const Trace& trace) {
 
 std::size_t KnownTrace::bytes() const {
   constexpr std::size_t kPerRecord = sizeof(KeyHalf) + sizeof(DescId) + 2 * sizeof(RecordIndex) + sizeof(CallSite) + 1;
-  return sizeof(KnownTrace) + trace.size() * kPerRecord;
+  return sizeof(KnownTrace) + trace.size() * kPerRecord + expected_.capacity() * sizeof(ExpectedRecord);
 }
 
 void Stream::Impl::ran_eagerly(KnownTrace& known) {

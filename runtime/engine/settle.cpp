@@ -35,6 +35,7 @@ void Stream::Impl::cut(CutReason reason, CallSite site) {
     close();
     return;
   }
+  window.sync();
   const KeyHalf key = cut_key(reason);
   const ValueHalf half{nullptr, 0, {}, site};
   const bool known = window.on_path && trie.advance(window.cursor, key);
@@ -45,7 +46,7 @@ void Stream::Impl::cut(CutReason reason, CallSite site) {
         finish(window.cursor.trace);
         return;
       }
-      window.values.pop_back();
+      window.pop();
     }
     leave(known ? nullptr : &key);
   } else if (window.on_path && !known) {
@@ -170,6 +171,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
     }
   }
   mode = WindowMode::running;
+  window.disarm();
   if (got) window.leave_path();
 }
 
@@ -248,7 +250,7 @@ void Stream::Impl::finish(KnownTrace* hit) {
 }
 
 void Stream::Impl::close() noexcept {
-  window.epoch = kNoEpoch;  // from here on no tag matches: what dies now is not looked for
+  window.end_tags();
   for (RecordIndex i = 0; i < window.size(); ++i)
     if (window.is_input(i)) release(window.values[i].result);
   window.clear();

@@ -5,6 +5,7 @@
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/engine/recorder.hpp>
 #include <runtime/engine/registry.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
@@ -14,10 +15,9 @@ Stream::Stream() : impl_(std::make_unique<Impl>(*this)) {}
 Stream::~Stream() = default;
 
 Stream& Stream::current() {
-  static thread_local Stream* current = nullptr;
-  if (!current) [[unlikely]]
-    current = &StreamRegistry::get().claim();
-  return *current;
+  if (!recorder->stream) [[unlikely]]
+    use_recorder(&StreamRegistry::get().claim().impl().window);
+  return *recorder->stream;
 }
 
 ValueRef Stream::emit(const OpCall& call) { return impl_->emit(call); }
@@ -55,10 +55,7 @@ RandomState Stream::random_state() const { return impl_->random; }
 void Stream::set_random_state(RandomState state) { impl_->random = state; }
 
 void Stream::forget(Value* value) noexcept {
-  Window& window = impl_->window;
-  if (!window.tagged(value->tag)) return;
-  const RecordIndex index = index_of(value->tag);
-  if (index < window.size() && window.values[index].result == value) window.values[index].result = nullptr;
+  impl_->window.forget(value);
 }
 
 }  // namespace swage

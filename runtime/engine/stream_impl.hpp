@@ -35,7 +35,7 @@ SharedEngine& shared_engine();
 enum class WindowMode : std::uint8_t { untracked, running, deferring };
 
 struct Stream::Impl {
-  explicit Impl(Stream& stream) : self(stream), engine(shared_engine()) {}
+  explicit Impl(Stream& stream) : self(stream), engine(shared_engine()) { window.stream = &stream; }
 
   // emit.cpp
   ValueRef emit(const OpCall& call);
@@ -52,6 +52,7 @@ struct Stream::Impl {
   Value* make_result(const OpCall& call, DescId result, ValueHalf& half);
   void touch_result(const OpCall& call, Value* result);
   void missed(const KeyHalf& key);
+  void record(const KeyHalf& key, DescId result, const ValueHalf& half);
 
   // settle.cpp
   void cut(CutReason reason, CallSite site);

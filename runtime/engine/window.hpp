@@ -4,15 +4,17 @@
 
 #include <vector>
 
+#include <runtime/engine/recorder.hpp>
 #include <runtime/engine/trace_trie.hpp>
 
 namespace swage {
 
 inline constexpr std::uint64_t kNoEpoch = (std::uint64_t{1} << 44) - 1;  // between windows
 
-struct Window {
+// The recorder holds the value halves, and follows the path on its own where ops are deferred; `cursor` is brought up to date by
+// `sync`.
+struct Window : Recorder {
   std::uint64_t epoch = kNoEpoch;
-  std::vector<ValueHalf> values;
   Cursor cursor;
   bool on_path = false;
   // Off the path only.
@@ -25,11 +27,37 @@ struct Window {
   bool is_input(RecordIndex i) const { return key(i).op == Op::input; }
   bool tagged(Tag tag) const { return epoch_of(tag) == epoch; }
 
+  void begin(std::uint64_t new_epoch) {
+    epoch = new_epoch;
+    first_tag = next_tag = make_tag(epoch, 0);
+    cursor = {};
+    on_path = true;
+  }
+
+  void sync() {
+    if (on_path && cursor.trace) cursor.position = size();
+  }
+  // Ops that the path expects are deferred from now on; paths are followed alone to `limit` records.
+  void arm(RecordIndex limit) {
+    next = &kNothingExpected;
+    if (!cursor.trace) return;
+    const auto& expected = cursor.trace->expect(limit);
+    if (size() >= expected.size()) return;
+    values.reserve(expected.size() + 1);
+    next = &expected[size()];
+  }
+  void disarm() { next = &kNothingExpected; }
+
   void push(const KeyHalf& record, DescId result, const ValueHalf& half) {
     values.push_back(half);
+    ++next_tag;
     if (on_path) return;
     keys.push_back(record);
     results.push_back(result);
+  }
+  void pop() {  // the record of a path
+    values.pop_back();
+    --next_tag;
   }
 
   void leave_path() {
@@ -42,6 +70,12 @@ struct Window {
     on_path = false;
   }
 
+  // What dies from here on is not looked for.
+  void end_tags() {
+    epoch = kNoEpoch;
+    first_tag = next_tag = make_tag(kNoEpoch, 0);
+    disarm();
+  }
   void clear() {
     values.clear();
     keys.clear();

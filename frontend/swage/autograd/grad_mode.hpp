@@ -1,27 +1,34 @@
 // Whether ops on this thread go onto the tape. They do unless a guard says otherwise.
 #pragma once
 
+#include <cstdint>
+
+#include <runtime/core/value.hpp>
+
 namespace swage {
 
 class GradMode {
  public:
-  static bool enabled() { return enabled_; }
+  static bool enabled() { return mask_ != 0; }
+  // The flag of operands that put an op onto the tape, or 0 where nothing does.
+  static std::uint32_t mask() { return mask_; }
 
  private:
   friend class GradModeGuard;
-  static inline thread_local bool enabled_ = true;
+  static constexpr std::uint32_t kMask = Value::kRequiresGrad;
+  static inline constinit thread_local std::uint32_t mask_ [[gnu::tls_model("initial-exec")]] = kMask;
 };
 
 // Sets the mode while it lives.
 class GradModeGuard {
  public:
-  explicit GradModeGuard(bool enabled) : outer_(GradMode::enabled_) { GradMode::enabled_ = enabled; }
-  ~GradModeGuard() { GradMode::enabled_ = outer_; }
+  explicit GradModeGuard(bool enabled) : outer_(GradMode::mask_) { GradMode::mask_ = enabled ? GradMode::kMask : 0; }
+  ~GradModeGuard() { GradMode::mask_ = outer_; }
   GradModeGuard(const GradModeGuard&) = delete;
   GradModeGuard& operator=(const GradModeGuard&) = delete;
 
  private:
-  bool outer_;
+  std::uint32_t outer_;
 };
 
 // `NoGradGuard no_grad;`: nothing in this scope is differentiated.

@@ -6,6 +6,7 @@
 #include <jit/compiler.hpp>
 #include <kernels/cpu/kernel_table.hpp>
 #include <runtime/engine/engine.hpp>
+#include <runtime/engine/recorder.hpp>
 #include <swage/autograd/record.hpp>
 
 namespace swage::detail {
@@ -132,13 +133,29 @@ Tensor cast(CallSite site, const Tensor& tensor, DType dtype) {
   return call(site, Op::cast, {tensor}, &attr);
 }
 
-Tensor unary(CallSite site, Op op, const Tensor& a) {
-  require_defined(site, name_of(op), a);
-  if (info(op).dtypes == DTypeRule::floating && !is_float(a.dtype())) return call(site, op, {cast(site, a, DType::f32)});
-  return call(site, op, {a});
+namespace {
+
+// The fast paths below defer an op that a known path expects and that leaves nothing on the tape. That the keys agree implies all that
+// the slow paths check: the same op was called on operands of the same types and shapes before.
+
+bool off_tape(const Value& a) { return (a.flags & GradMode::mask()) == 0; }
+bool off_tape(const Value& a, const Value& b) { return ((a.flags | b.flags) & GradMode::mask()) == 0; }
+
+// Where the path expects operands to enter, they do. True if one has: then the op itself may be expected now.
+bool enter(CallSite site, const Value& a) {
+  return !recorder->inside(a) && recorder->enter(const_cast<Value&>(a), SiteScope::or_else(site));
+}
+bool enter(CallSite site, const Value& a, const Value& b) {
+  const bool entered = enter(site, a);
+  return enter(site, b) || entered;
 }
 
-namespace {
+[[gnu::noinline]] Tensor unary_slowly(CallSite site, Op op, const Tensor& a) {
+  require_defined(site, name_of(op), a);
+  if (info(op).dtypes == DTypeRule::floating && !is_float(a.dtype())) return call(site, op, {cast(site, a, DType::f32)});
+  if (enter(site, *a.value())) return unary(site, op, a);
+  return call(site, op, {a});
+}
 
 // The type in which a binary op computes.
 DType operating_type(Op op, DType mixed) {
@@ -157,32 +174,83 @@ DType with_scalar(DType dtype, Scalar scalar) {
   return DType::i64;
 }
 
-}  // namespace
-
-Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
+[[gnu::noinline]] Tensor binary_slowly(CallSite site, Op op, const Tensor& a, const Tensor& b) {
   require_defined(site, name_of(op), a, "operand 0");
   require_defined(site, name_of(op), b, "operand 1");
   const DType left = a.dtype(), right = b.dtype();
   const DType dtype = operating_type(op, promote(left, right));
-  if (left == dtype && right == dtype) [[likely]]
+  if (left == dtype && right == dtype) [[likely]] {
+    if (enter(site, *a.value(), *b.value())) return binary(site, op, a, b);
     return call(site, op, {a, b});
+  }
   return call(site, op, {cast(site, a, dtype), cast(site, b, dtype)});
 }
 
-Tensor binary(CallSite site, Op op, const Tensor& a, Scalar b) {
+[[gnu::noinline]] Tensor binary_slowly(CallSite site, Op op, const Tensor& a, Scalar b) {
   require_defined(site, name_of(op), a);
   const DType dtype = operating_type(op, with_scalar(a.dtype(), b));
-  if (a.dtype() == dtype) [[likely]]
+  if (a.dtype() == dtype) [[likely]] {
+    if (enter(site, *a.value())) return binary(site, op, a, b);
     return call(site, op, {a, b});
+  }
   return call(site, op, {cast(site, a, dtype), b});
 }
 
-Tensor binary(CallSite site, Op op, Scalar a, const Tensor& b) {
+[[gnu::noinline]] Tensor binary_slowly(CallSite site, Op op, Scalar a, const Tensor& b) {
   require_defined(site, name_of(op), b);
   const DType dtype = operating_type(op, with_scalar(b.dtype(), a));
-  if (b.dtype() == dtype) [[likely]]
+  if (b.dtype() == dtype) [[likely]] {
+    if (enter(site, *b.value())) return binary(site, op, a, b);
     return call(site, op, {a, b});
+  }
   return call(site, op, {a, cast(site, b, dtype)});
+}
+
+// Whether the expected record has this scalar operand, and for a literal the value.
+bool expects(int k, Scalar scalar) {
+  const OperandKey operand{scalar.is_literal() ? kLiteral : kScalarSlot, static_cast<DescId>(scalar.kind())};
+  if (recorder->differs(k, operand)) return false;
+  const AttrId attr = recorder->next->key.attr;
+  if (!scalar.is_literal()) return attr == 0;
+  const Attribute& attribute = attribute_of(attr);
+  return std::bit_cast<std::uint64_t>(attribute.real) == std::bit_cast<std::uint64_t>(scalar.as_double()) &&
+         attribute.ints.empty();
+}
+bool expects(Op op, int n_operands, std::uint8_t flags = 0) {  // whatever the attribute
+  return static_cast<std::uint32_t>(recorder->differs(Recorder::head(op, n_operands, flags))) == 0;
+}
+
+}  // namespace
+
+Tensor unary(CallSite site, Op op, const Tensor& a) {
+  const Value* const x = a.value();
+  if (x && (recorder->differs(Recorder::head(op, 1)) | recorder->differs(0, *x)) == 0 && off_tape(*x)) [[likely]]
+    return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
+  return unary_slowly(site, op, a);
+}
+
+Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
+  const Value *const x = a.value(), *const y = b.value();
+  if (x && y) [[likely]] {
+    const Recorder& at = *recorder;
+    if ((at.differs(Recorder::head(op, 2)) | at.differs(0, *x) | at.differs(1, *y)) == 0 && off_tape(*x, *y)) [[likely]]
+      return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
+  }
+  return binary_slowly(site, op, a, b);
+}
+
+Tensor binary(CallSite site, Op op, const Tensor& a, Scalar b) {
+  const Value* const x = a.value();
+  if (x && expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b) && off_tape(*x)) [[likely]]
+    return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), b.value())));
+  return binary_slowly(site, op, a, b);
+}
+
+Tensor binary(CallSite site, Op op, Scalar a, const Tensor& b) {
+  const Value* const y = b.value();
+  if (y && expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a) && off_tape(*y)) [[likely]]
+    return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), a.value())));
+  return binary_slowly(site, op, a, b);
 }
 
 Tensor full(CallSite site, const Dims& sizes, Scalar value, DType dtype) {

@@ -1,0 +1,114 @@
+// The hot half of a stream: what recording an op reads and writes while the program does what a known path expects. The op is
+// compared with the expected record in scalars, before anything is stored; if it matches, only the result, the call site and the
+// scalar are written. Whatever does not match, or is more than that, goes to `Stream::emit`.
+//
+// Between ops the recorder always says what is true: `next` is the record that the path expects after the last one, and a record
+// that nothing matches where ops are not deferred. So a fast path needs no other test than the comparison.
+#pragma once
+
+#include <cstdint>
+
+#include <runtime/engine/value_halves.hpp>
+#include <runtime/trace/op_record.hpp>
+
+namespace swage {
+
+// What a known path expects of a record, and what comes of it.
+struct alignas(8) ExpectedRecord {
+  KeyHalf key;
+  DescId result = 0;
+};
+static_assert(sizeof(ExpectedRecord) == 40);
+
+// Matches no op.
+extern const ExpectedRecord kNothingExpected;
+
+struct Recorder {
+  const ExpectedRecord* next = &kNothingExpected;
+  Tag next_tag = ~Tag{0};   // of the next record
+  ValueHalves values;       // there is room for every record that `next` reaches
+  Tag first_tag = ~Tag{0};  // of the window's first record; both out of reach between windows
+  Stream* stream = nullptr;
+
+  // The head of a key in one word: op, number of operands, flags, attribute.
+  static constexpr std::uint64_t head(Op op, int n_operands, std::uint8_t flags = 0, AttrId attr = 0) {
+    return static_cast<std::uint64_t>(op) | static_cast<std::uint64_t>(n_operands) << 16 | std::uint64_t{flags} << 24 |
+           std::uint64_t{attr} << 32;
+  }
+
+  // Zero where the path expects such a head; such an operand.
+  std::uint64_t differs(std::uint64_t head) const { return std::bit_cast<KeyHalf::Words>(next->key).w[0] ^ head; }
+  std::uint64_t differs(int k, const Value& value) const {
+    // A tag of another window is further away than any operand: its distance differs in the high half.
+    const OperandKey& want = next->key.operands[k];
+    return ((next_tag - value.tag) ^ static_cast<std::uint64_t>(std::int64_t{want.ref})) | (value.desc ^ want.desc);
+  }
+  std::uint64_t differs(int k, OperandKey scalar) const {
+    return std::bit_cast<std::uint64_t>(next->key.operands[k]) ^ std::bit_cast<std::uint64_t>(scalar);
+  }
+
+  // The next record is taken: the ways to say what it results in. The caller has compared.
+  [[gnu::always_inline]] ValueHalf& take(Value* result, CallSite site) {
+    ValueHalf& half = values.take();
+    half.result = result;
+    half.site = site;
+    ++next;
+    ++next_tag;
+    return half;
+  }
+  // A storage of its own.
+  [[gnu::always_inline]] Value* defer(CallSite site) {
+    Value* const value = new_pending_value(next->result, next_tag, stream);
+    take(value, site);
+    return value;
+  }
+  [[gnu::always_inline]] Value* defer(CallSite site, ScalarValue scalar) {
+    Value* const value = new_pending_value(next->result, next_tag, stream);
+    take(value, site).scalar = scalar;
+    return value;
+  }
+  // Written in place: `target` moves to the writing record, and the entry of its older version is cleared, but for inputs. A new
+  // reference is returned.
+  Value* defer_in_place(Value* target, CallSite site) {
+    const auto before = static_cast<std::uint32_t>(target->tag - first_tag);
+    if ((next - (next_tag - first_tag) + before)->key.op != Op::input) values[before].result = nullptr;
+    Value& owner = *target->owner();
+    ++owner.version;
+    owner.write_tag = next_tag;
+    target->tag = next_tag;
+    retain(target);
+    take(target, site);
+    return target;
+  }
+  // Enters a value from outside if that is what the path expects now and nothing about its storage is unusual.
+  bool enter(Value& value, CallSite site) {
+    Value& owner = *value.owner();
+    const std::uint64_t storage = owner.storage_tag - first_tag, here = next_tag - first_tag;
+    const OperandKey operand{storage < here ? static_cast<std::int32_t>(here - storage) : 0, value.desc};
+    if (differs(head(Op::input, 1)) | differs(0, operand)) return false;
+    if (owner.flags & (Value::kPending | Value::kBorrowed | Value::kExposed | Value::kPoisoned)) return false;
+    value.tag = next_tag;
+    if (storage >= here) owner.storage_tag = next_tag;
+    value.stream = stream;
+    retain(&value);
+    take(&value, site).offset = value.offset;
+    return true;
+  }
+  bool inside(const Value& value) const { return value.tag - first_tag < next_tag - first_tag; }
+
+  // A value dies: the entry of its record is cleared. False where the value is of another thread.
+  [[gnu::always_inline]] bool forget(const Value* value) noexcept {
+    const std::uint64_t index = value->tag - first_tag;
+    if (index < values.size()) {
+      if (values[index].result == value) values[index].result = nullptr;
+      return true;
+    }
+    return value->stream == stream;
+  }
+};
+
+// Of the calling thread's stream; of nobody before a thread's first op.
+extern constinit thread_local Recorder* recorder [[gnu::tls_model("initial-exec")]];
+void use_recorder(Recorder* of_stream);  // null: nobody's
+
+}  // namespace swage
