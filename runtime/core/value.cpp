@@ -39,8 +39,7 @@ namespace {
     if (--value->refs != 0) return;
   }
   if (value->autograd) {
-    // The tape may take the dying value over (frontend/swage/autograd/node.hpp): then a reference has come back.
-    delete std::exchange(value->autograd, nullptr);
+    std::exchange(value->autograd, nullptr)->value_dies();
     if (value->refs != 0) return;
   }
   if (!recorder->forget(value) && value->stream) value->stream->forget(value);
@@ -51,6 +50,7 @@ namespace {
     free_buffer(value->data, value->bytes);
   }
   value->version = 0;
+  value->tape_writes = 0;
   value->offset = 0;
   value->data = nullptr;
   value->bytes = 0;

@@ -15,10 +15,14 @@ class Stream;
 
 // What differentiation keeps on a value; defined by the frontend.
 struct AutogradMeta {
-  virtual ~AutogradMeta() = default;
+  // The value dies and has let go of this. A reference to it may come back (frontend/swage/autograd/node.hpp).
+  virtual void value_dies() noexcept = 0;
   // Only views hold the value from now on: nobody can ask for its gradient any more, so what keeps the tape alive goes. A reference
-  // to the value may come back (frontend/swage/autograd/node.hpp).
+  // may come back as above.
   virtual void only_views_remain() noexcept = 0;
+
+ protected:
+  ~AutogradMeta() = default;
 };
 
 // Where a value stands in the current window: window epoch and record index in one word, so that a stale tag can never match.
@@ -43,6 +47,8 @@ struct Value {
   std::uint32_t flags = 0;
   DescId desc = 0;
   std::uint32_t version = 0;  // of the storage (owners only): incremented by every write
+  // In-place ops that the tape knows of. Owners: written; views: that count on the base when the view came onto the tape.
+  std::uint32_t tape_writes = 0;
   std::int64_t offset = 0;    // elements from the start of the storage
   Tag tag = 0;                // the record that produced it, or its input record
   Tag storage_tag = 0;        // owners: the first record of this window that stands for the storage

@@ -67,9 +67,20 @@ struct Recorder {
     take(value, site).scalar = scalar;
     return value;
   }
+  // A view of `from`, which starts `offset` elements into the storage.
+  Value* defer_view(Value& from, std::int64_t offset, CallSite site) {
+    Value* const value = new_value();
+    value->desc = next->result;
+    value->tag = next_tag;
+    value->stream = stream;
+    value->offset = offset;
+    set_base(value, from.owner());
+    take(value, site).offset = offset;
+    return value;
+  }
   // Written in place: `target` moves to the writing record, and the entry of its older version is cleared, but for inputs. A new
   // reference is returned.
-  Value* defer_in_place(Value* target, CallSite site) {
+  Value* defer_in_place(Value* target, CallSite site, ScalarValue scalar) {
     const auto before = static_cast<std::uint32_t>(target->tag - first_tag);
     if ((next - (next_tag - first_tag) + before)->key.op != Op::input) values[before].result = nullptr;
     Value& owner = *target->owner();
@@ -77,7 +88,7 @@ struct Recorder {
     owner.write_tag = next_tag;
     target->tag = next_tag;
     retain(target);
-    take(target, site);
+    take(target, site).scalar = scalar;
     return target;
   }
   // Enters a value from outside if that is what the path expects now and nothing about its storage is unusual.

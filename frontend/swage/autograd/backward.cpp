@@ -31,13 +31,13 @@ class Pass {
 
   // Asks for the gradient of `input`. An input that occurs twice is captured once: the index of its capture is returned.
   int capture(const Tensor& input) {
-    Edge edge = edge_to(input.value());
-    int& slot = edge.node ? edge.node->capture : ensure_meta(*input.value()).capture;
+    const Edge edge = edge_to(input.value());
+    int& slot = edge.node() ? edge.node()->capture : ensure_meta(*input.value()).capture;
     if (slot >= 0) return slot;
     slot = static_cast<int>(captured_.size());
     captured_.emplace_back();
-    if (edge.node)
-      captured_nodes_.push_back(edge.node);
+    if (edge.node())
+      captured_nodes_.push_back(NodeRef::share(edge.node()));
     else
       captured_leaves_.push_back(input.ref());
     return slot;
@@ -83,26 +83,27 @@ class Pass {
       for (std::size_t k = 0; k < edges.size(); ++k) {
         const Edge& edge = edges[k];
         if (!edge.wanted() || (capturing_ && !needed(edge))) continue;
-        const Tensor part =
+        Tensor part =
             node.custom ? node.custom->gradient(gradient, k) : rule_of(node.op).gradient(context, static_cast<int>(k));
-        if (part.defined()) send(edge, sum_to(part, desc_of(edge.desc).dims));
+        if (!part.defined()) continue;
+        send(edge, part.value()->desc == edge.desc ? std::move(part) : sum_to(part, desc_of(edge.desc).dims));
       }
     }
     if (!retain_) node.free_saved();
   }
 
   void send(const Edge& edge, Tensor gradient) {
-    if (edge.node) {
-      Node& node = *edge.node;
+    if (edge.node()) {
+      Node& node = *edge.node();
       node.gradient = node.gradient.defined() ? detail::binary({}, Op::add, node.gradient, gradient) : std::move(gradient);
       if (node.queued) return;
       node.queued = true;
-      queue_.push_back(edge.node);
+      queue_.push_back(NodeRef::share(&node));
       std::push_heap(queue_.begin(), queue_.end(), younger);
       return;
     }
-    if (!edge.leaf) return;
-    GradMeta& meta = ensure_meta(*edge.leaf);
+    if (!edge.leaf()) return;
+    GradMeta& meta = ensure_meta(*edge.leaf());
     if (capturing_) {
       if (meta.capture < 0) return;
       Tensor& sum = captured_[static_cast<std::size_t>(meta.capture)];
@@ -111,7 +112,7 @@ class Pass {
     }
     if (meta.pass_slot < 0) {
       meta.pass_slot = static_cast<std::int32_t>(leaves_.size());
-      leaves_.push_back({edge.leaf, std::move(gradient)});
+      leaves_.push_back({ValueRef::share(edge.leaf()), std::move(gradient)});
       return;
     }
     Tensor& sum = leaves_[static_cast<std::size_t>(meta.pass_slot)].gradient;
@@ -143,13 +144,13 @@ class Pass {
   void find_needed(const std::vector<Tensor>& outputs) {
     std::vector<Node*> stack;
     for (const Tensor& output : outputs)
-      if (const Edge edge = edge_to(output.value()); edge.node) stack.push_back(edge.node.get());
+      if (Node* node = node_of(output.value())) stack.push_back(node);
     while (!stack.empty()) {
       Node* node = stack.back();
       const auto [entry, first_visit] = needed_.try_emplace(node, node->capture >= 0);
       if (first_visit) {
         for (const Edge& edge : node->edges())
-          if (edge.node && !needed_.contains(edge.node.get())) stack.push_back(edge.node.get());
+          if (edge.node() && !needed_.contains(edge.node())) stack.push_back(edge.node());
         continue;
       }
       stack.pop_back();
@@ -159,9 +160,9 @@ class Pass {
     }
   }
   bool needed(const Edge& edge) const {
-    if (edge.leaf) return edge.leaf->autograd && meta_of(edge.leaf.get())->capture >= 0;
-    if (!edge.node) return false;
-    const auto found = needed_.find(edge.node.get());
+    if (edge.leaf()) return edge.leaf()->autograd && meta_of(edge.leaf())->capture >= 0;
+    if (!edge.node()) return false;
+    const auto found = needed_.find(edge.node());
     return found != needed_.end() && found->second;
   }
 

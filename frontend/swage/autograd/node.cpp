@@ -7,9 +7,9 @@ namespace swage::autograd {
 
 namespace {
 
-thread_local std::uint64_t next_sequence = 1;
-thread_local Node* doomed = nullptr;  // linked through `result`, which is no longer needed
-thread_local bool emptying = false;
+constinit thread_local std::uint64_t next_sequence [[gnu::tls_model("initial-exec")]] = 1;
+constinit thread_local Node* doomed [[gnu::tls_model("initial-exec")]] = nullptr;  // linked through `result`, no longer needed
+constinit thread_local bool emptying [[gnu::tls_model("initial-exec")]] = false;
 
 }  // namespace
 
@@ -35,6 +35,20 @@ void release_node(Node* node) noexcept {
   emptying = false;
 }
 
+Edge::Edge(const Edge& other) : desc(other.desc), target_(other.target_) {
+  if (target_ & kLeaf)
+    retain(leaf());
+  else if (target_)
+    ++node()->refs;
+}
+
+void Edge::let_go() noexcept {
+  if (target_ & kLeaf)
+    release(leaf());
+  else
+    release_node(node());
+}
+
 void Node::free_saved() noexcept {
   freed = true;
   for (Edge& edge : edges()) edge = {};
@@ -50,25 +64,35 @@ void Node::free_saved() noexcept {
   result = nullptr;
 }
 
-// The last handle goes. Where others still hold the value's node and the rule reads the result, the node takes the value over.
-void GradMeta::drop_node() noexcept {
-  if (!node) return;
-  if (node->result == value && node->refs > 1) {
-    if (node->saves & kSavesResult && !node->freed) {
-      retain(value);
-      value->flags &= ~static_cast<std::uint32_t>(Value::kRequiresGrad);
-      node->owns_result = true;
-    } else {
-      node->result = nullptr;
-    }
+// The value and its node part. Where others still hold the node and the rule reads the result, the node takes the value over.
+void GradMeta::leave_node() noexcept {
+  Value* const parted = std::exchange(value, nullptr);
+  const NodeRef held = NodeRef::adopt(node);  // the value's reference; this goes with it
+  grad = {};
+  if (node->result != parted || node->refs == 1) return;
+  if (node->saves & kSavesResult && !node->freed) {
+    retain(parted);
+    parted->flags &= ~static_cast<std::uint32_t>(Value::kRequiresGrad);
+    node->owns_result = true;
+  } else {
+    node->result = nullptr;
   }
-  node = {};
 }
 
-// The meta itself stays: views still ask it how often the value was written.
+void GradMeta::value_dies() noexcept {
+  if (node)
+    leave_node();
+  else
+    delete this;
+}
+
 void GradMeta::only_views_remain() noexcept {
-  drop_node();
-  grad = {};
+  if (node) {
+    value->autograd = nullptr;
+    leave_node();
+  } else {
+    grad = {};
+  }
 }
 
 GradMeta& ensure_meta(Value& value) {
@@ -84,25 +108,34 @@ NodeRef new_node() {
 
 Edge edge_to(Value* operand) {
   Edge edge;
-  edge.desc = operand->desc;
-  if (!(operand->flags & Value::kRequiresGrad)) return edge;
-  if (const GradMeta* meta = meta_of(operand); meta && meta->node)
-    edge.node = meta->node;
-  else
-    edge.leaf = ValueRef::share(operand);
+  edge.point_at(*operand);
   return edge;
 }
 
-void attach(Value& value, NodeRef node) {
-  GradMeta& meta = ensure_meta(value);
-  if (meta.node && meta.node->result == &value) meta.node->result = nullptr;  // an older version of the value
-  if (value.base)
-    if (const GradMeta* base = meta_of(value.base)) meta.base_writes = base->writes;
-  node->result = &value;
-  node->result_desc = value.desc;
-  node->result_version = value.owner()->version;
+void bind(Value& value, Node& node) {
+  if (GradMeta* const before = meta_of(&value)) [[unlikely]] {
+    node.meta.grad = std::move(before->grad);
+    if (Node* const older = before->node) {  // of an older version of the value
+      if (older->result == &value) older->result = nullptr;
+      before->value = nullptr;
+      release_node(older);
+    } else {
+      delete before;
+    }
+  }
+  node.meta.value = &value;
+  node.meta.node = &node;
+  value.autograd = &node.meta;
   value.flags |= Value::kRequiresGrad;
-  meta.node = std::move(node);
+}
+
+void attach(Value& value, NodeRef node) {
+  Node& made = *node.leak();
+  bind(value, made);
+  if (value.base) value.tape_writes = value.base->tape_writes;
+  made.result = &value;
+  made.result_desc = value.desc;
+  made.result_version = value.owner()->version;
 }
 
 }  // namespace swage::autograd

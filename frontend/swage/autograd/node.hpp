@@ -1,10 +1,10 @@
 // The tape. A differentiable op that runs while some operand requires a gradient leaves a `Node`: the op, what its gradient rule
-// will read, and edges to the nodes (or leaves) of its operands. The result's `GradMeta` holds the node.
+// will read, and edges to the nodes (or leaves) of its operands. The result's `GradMeta`, a part of the node, counts as a reference to it.
 //
-// Hazard: who holds whom. A value holds its meta, the meta its node, the node the values its rule reads; operands are older
-// than results, so this ends. A rule that reads its own *result* (tanh, exp, relu) would close a circle. So a node names its result
-// without counting it, and when the last handle goes, ~GradMeta hands the dying value over to the node (if anybody still needs
-// the node), without its meta. `dispose` allows for that: it deletes the meta first and stops if a reference came back.
+// Hazard: who holds whom. A value holds its node, the node the values its rule reads; operands are older than results, so this ends. A
+// rule that reads its own *result* (tanh, exp, relu) would close a circle. So a node names its result without counting it, and when
+// the last handle goes, the value is handed over to the node (if anybody still needs the node), without its meta. `dispose` allows
+// for that: it lets go of the meta first and stops if a reference came back.
 //
 // A view holds its base, for the sake of the storage alone. Once nothing but views holds a value, its node goes in the same way, so that
 // `h = f(h).detach()` keeps one buffer and not the tape of all steps.
@@ -35,6 +35,7 @@ class NodeRef {
  public:
   NodeRef() = default;
   static NodeRef adopt(Node* node) { return NodeRef(node); }
+  static NodeRef share(Node* node);
   NodeRef(const NodeRef& other);
   NodeRef(NodeRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   NodeRef& operator=(NodeRef other) noexcept {
@@ -48,19 +49,40 @@ class NodeRef {
   Node* operator->() const { return node_; }
   Node& operator*() const { return *node_; }
   explicit operator bool() const { return node_ != nullptr; }
+  Node* leak() { return std::exchange(node_, nullptr); }
 
  private:
   explicit NodeRef(Node* node) : node_(node) {}
   Node* node_ = nullptr;
 };
 
-// One operand of a recorded op. At most one of `node` and `leaf` is set; neither where no gradient is wanted.
-struct Edge {
-  NodeRef node;
-  ValueRef leaf;
+// One operand of a recorded op: counts the node that made it, or the operand itself where it is a leaf, or nothing where no gradient
+// is wanted.
+class Edge {
+ public:
+  Edge() = default;
+  Edge(const Edge& other);
+  Edge(Edge&& other) noexcept : desc(other.desc), target_(std::exchange(other.target_, 0)) {}
+  Edge& operator=(Edge other) noexcept {
+    std::swap(target_, other.target_);
+    desc = other.desc;
+    return *this;
+  }
+  ~Edge() {
+    if (target_) let_go();
+  }
+  void point_at(Value& operand);  // an edge that points nowhere yet
+
+  bool wanted() const { return target_ != 0; }
+  Node* node() const { return target_ & kLeaf ? nullptr : reinterpret_cast<Node*>(target_); }
+  Value* leaf() const { return target_ & kLeaf ? reinterpret_cast<Value*>(target_ ^ kLeaf) : nullptr; }
+
   DescId desc = 0;  // of the operand: gradients are summed back to its shape
 
-  bool wanted() const { return node || leaf; }
+ private:
+  static constexpr std::uintptr_t kLeaf = 1;  // values and nodes are aligned
+  void let_go() noexcept;
+  std::uintptr_t target_ = 0;
 };
 
 struct Saved {
@@ -77,30 +99,55 @@ struct CustomGradient {
   const char* name = "";
 };
 
+// What differentiation keeps on a value that requires a gradient: part of the node that made it; of itself for leaves.
+struct GradMeta final : AutogradMeta {
+  GradMeta() = default;
+  explicit GradMeta(Value* of_leaf) : value(of_leaf) {}
+  void value_dies() noexcept override;
+  void only_views_remain() noexcept override;
+
+  Value* value = nullptr;
+  Node* node = nullptr;           // that this is a part of; null for leaves
+  ValueRef grad;                  // leaves: the accumulated gradient
+  std::int32_t pass_slot = -1;    // leaves: position in the list of the running backward pass
+  std::int32_t capture = -1;      // leaves: which input of `grad()` this is
+
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* memory) noexcept;
+
+ private:
+  void leave_node() noexcept;
+};
+
+// A scalar operand: kScalarSlot or kLiteral, and its class.
+struct ScalarOperand {
+  std::int8_t ref = kNoOperand;
+  DType scalar_class = DType::f64;
+};
+
 struct Node {
+  GradMeta meta;
   std::uint32_t refs = 1;
   Op op = Op::none;  // none: custom
   std::uint8_t n_operands = 0;
+  std::uint8_t saves = 0;    // bit k: operand k; kSavesResult
   bool freed = false;        // a backward pass has been here and kept nothing
   bool owns_result = false;  // the result's handles are gone
-  std::uint8_t saves = 0;    // bit k: operand k; kSavesResult
+  bool queued = false;       // in the running backward pass
+  std::int32_t capture = -1;
   AttrId attr = 0;
   DescId result_desc = 0;
+  std::uint32_t result_version = 0;
+  std::array<ScalarOperand, 3> scalars{};
   std::uint64_t sequence = 0;  // later ops have larger numbers
   CallSite site;
   ScalarValue scalar{};
   std::int64_t start = 0;
-  std::array<CallOperand, 3> operands{};  // scalars only; the values are cleared
+  Value* result = nullptr;  // see above
   std::array<Edge, 3> edge_of_operand;
   std::array<Saved, 3> saved;
-  Value* result = nullptr;  // see above
-  std::uint32_t result_version = 0;
   std::unique_ptr<CustomGradient> custom;
-
-  // Of the backward pass that is running.
-  Tensor gradient;
-  bool queued = false;
-  std::int32_t capture = -1;
+  Tensor gradient;  // of the running backward pass
 
   std::span<Edge> edges() {
     if (custom) return custom->edges;
@@ -108,41 +155,41 @@ struct Node {
   }
   const char* name() const { return custom ? custom->name : name_of(op).data(); }
   void free_saved() noexcept;  // drops what rules read and all edges
-  ~Node() { free_saved(); }
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* memory) noexcept;
 };
 
+inline NodeRef NodeRef::share(Node* node) {
+  if (node) ++node->refs;
+  return NodeRef(node);
+}
 inline NodeRef::NodeRef(const NodeRef& other) : node_(other.node_) {
   if (node_) ++node_->refs;
 }
 
-// What differentiation keeps on a value that requires a gradient.
-struct GradMeta final : AutogradMeta {
-  explicit GradMeta(Value* owner) : value(owner) {}
-  ~GradMeta() override { drop_node(); }
-  void only_views_remain() noexcept override;
-  void drop_node() noexcept;
-
-  Value* value;
-  NodeRef node;                   // null for leaves
-  ValueRef grad;                  // leaves: the accumulated gradient
-  std::uint32_t writes = 0;       // in-place ops recorded on this value
-  std::uint32_t base_writes = 0;  // views: that count on the base when the view was made
-  std::int32_t pass_slot = -1;    // leaves: position in the list of the running backward pass
-  std::int32_t capture = -1;      // leaves: which input of `grad()` this is
-
-  static void* operator new(std::size_t bytes);
-  static void operator delete(void* memory) noexcept;
-};
-
 inline GradMeta* meta_of(const Value* value) { return static_cast<GradMeta*>(value->autograd); }
+// The node that made a value; null for leaves and what requires no gradient.
+inline Node* node_of(const Value* value) { return value->autograd ? meta_of(value)->node : nullptr; }
 GradMeta& ensure_meta(Value& value);
+
+inline void Edge::point_at(Value& operand) {
+  desc = operand.desc;
+  if (!(operand.flags & Value::kRequiresGrad)) return;
+  if (Node* const node = node_of(&operand)) {
+    ++node->refs;
+    target_ = reinterpret_cast<std::uintptr_t>(node);
+  } else {
+    retain(&operand);
+    target_ = reinterpret_cast<std::uintptr_t>(&operand) | kLeaf;
+  }
+}
 
 NodeRef new_node();  // with the next sequence number
 // The edge to an operand: to its node, to itself where it is a leaf, empty where it requires no gradient.
 Edge edge_to(Value* operand);
+// Makes the value refer to `node`, whose count the caller has raised for it.
+void bind(Value& value, Node& node);
 // Makes `node` the producer of `value`.
 void attach(Value& value, NodeRef node);
 

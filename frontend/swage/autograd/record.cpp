@@ -6,19 +6,12 @@
 
 namespace swage::autograd {
 
-namespace {
-
-void check_view_is_current(const OpCall& call, const Value& operand) {
-  const GradMeta* meta = meta_of(&operand);
-  const GradMeta* base = meta_of(operand.base);
-  if (meta && base && meta->base_writes != base->writes)
-    raise<AutogradError>(call.site,
-                         "[{}] an operand is a view whose base was changed in place after the view was taken; take the "
-                         "view again after the change",
-                         name_of(call.op));
+void view_is_stale(Op op, CallSite site) {
+  raise<AutogradError>(site,
+                       "[{}] an operand is a view whose base was changed in place after the view was taken; take the "
+                       "view again after the change",
+                       name_of(op));
 }
-
-}  // namespace
 
 NodeRef begin_record(const OpCall& call) {
   NodeRef node = new_node();
@@ -29,29 +22,20 @@ NodeRef begin_record(const OpCall& call) {
   node->scalar = call.scalar;
   node->start = call.start;
   const Rule& rule = rule_of(call.op);
-  std::uint8_t saves = 0;
   for (int k = 0; k < call.n_operands; ++k) {
     const auto i = static_cast<std::size_t>(k);
     const CallOperand& operand = call.operands[k];
-    node->operands[i] = operand;
-    node->operands[i].value = nullptr;
-    if (!operand.value) continue;
-    Edge& edge = node->edge_of_operand[i];
-    if (call.op == Op::assign && k == 0) {  // what was there before counts no more
-      edge.desc = operand.value->desc;
-      continue;
-    }
-    edge = edge_to(operand.value);
-    if (!edge.wanted()) continue;
-    if (operand.value->base) check_view_is_current(call, *operand.value);
-    saves |= rule.reads[i];
+    if (!operand.value)
+      node->scalars[i] = {static_cast<std::int8_t>(operand.ref), operand.scalar_class};
+    else if (call.op == Op::assign && k == 0)  // what was there before counts no more
+      node->edge_of_operand[i].desc = operand.value->desc;
+    else
+      connect(*node, i, *operand.value, rule);
   }
-  node->saves = saves;
   for (int k = 0; k < call.n_operands; ++k) {
-    const auto i = static_cast<std::size_t>(k);
     Value* operand = call.operands[k].value;
-    if (!operand || !(saves >> k & 1)) continue;
-    Saved& saved = node->saved[i];
+    if (!operand || !(node->saves >> k & 1)) continue;
+    Saved& saved = node->saved[static_cast<std::size_t>(k)];
     if (call.in_place && operand == call.operands[0].value)
       saved.value = detail::call(call.site, Op::copy, {Tensor(ValueRef::share(operand))}).take();
     else
@@ -66,11 +50,9 @@ NodeRef begin_record(const OpCall& call) {
   return node;
 }
 
-void finish_record(NodeRef node, Value& result) { attach(result, std::move(node)); }
-
 void finish_in_place(NodeRef node, Value& result) {
   attach(result, std::move(node));
-  ++meta_of(&result)->writes;
+  ++result.tape_writes;
 }
 
 void check_in_place(const OpCall& call) {
@@ -82,8 +64,7 @@ void check_in_place(const OpCall& call) {
     bool refused = requires_grad(target);
     for (int k = 1; k < call.n_operands; ++k) refused |= requires_grad(call.operands[k].value);
     // A detached view may be written, unless the base has since taken in-place results onto the tape.
-    const GradMeta* base = meta_of(target->base);
-    refused |= base && base->writes > 0;
+    refused |= target->base->tape_writes > 0;
     if (refused)
       raise<AutogradError>(call.site,
                            "[{}_] a write through a view cannot be differentiated; build the result with cat, where or "
@@ -91,7 +72,7 @@ void check_in_place(const OpCall& call) {
                            name);
     return;
   }
-  if (requires_grad(target) && !(meta_of(target) && meta_of(target)->node))
+  if (requires_grad(target) && !node_of(target))
     raise<AutogradError>(call.site,
                          "[{}_] a leaf that requires a gradient cannot be changed in place; do it under no_grad, or on a "
                          "computed tensor",

@@ -4,6 +4,7 @@
 #include <runtime/engine/stream.hpp>
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
+#include <swage/autograd/rules.hpp>
 
 namespace swage::autograd {
 
@@ -19,8 +20,34 @@ inline bool wants_record(const OpCall& call) {
 // The node of a call that is about to be emitted, with edges and saved operands. What an in-place op overwrites and its rule
 // reads is copied first.
 NodeRef begin_record(const OpCall& call);
-void finish_record(NodeRef node, Value& result);
+inline void finish_record(NodeRef node, Value& result) { attach(result, std::move(node)); }
 void finish_in_place(NodeRef node, Value& result);
+
+[[noreturn]] void view_is_stale(Op op, CallSite site);
+
+// Points edge k at the operand and notes what its gradient will read.
+inline void connect(Node& node, std::size_t k, Value& operand, const Rule& rule) {
+  Edge& edge = node.edge_of_operand[k];
+  edge.point_at(operand);
+  if (!edge.wanted()) return;
+  if (operand.base && operand.autograd && operand.tape_writes != operand.base->tape_writes) [[unlikely]]
+    view_is_stale(node.op, node.site);
+  node.saves |= rule.reads[k];
+}
+
+// As begin_record, for ops whose operands are tensors and which write nothing.
+template <std::size_t N>
+NodeRef begin_record(Op op, CallSite site, const std::array<Value*, N>& operands) {
+  NodeRef node = new_node();
+  node->op = op;
+  node->n_operands = N;
+  node->site = site;
+  const Rule& rule = rule_of(op);
+  for (std::size_t k = 0; k < N; ++k) connect(*node, k, *operands[k], rule);
+  for (std::size_t k = 0; k < N; ++k)
+    if (node->saves >> k & 1) node->saved[k] = {ValueRef::share(operands[k]), operands[k]->owner()->version};
+  return node;
+}
 
 // Refuses writes that would make a gradient wrong: on leaves, through views.
 void check_in_place(const OpCall& call);

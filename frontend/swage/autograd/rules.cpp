@@ -6,7 +6,9 @@
 
 namespace swage::autograd {
 
-const Rule& rule_of(Op op) {
+std::atomic<const RuleTable*> rule_table = nullptr;
+
+const RuleTable& make_rule_table() {
   static const RuleTable& table = *[] {
     auto* made = new RuleTable;
     add_pointwise_rules(*made);
@@ -15,7 +17,8 @@ const Rule& rule_of(Op op) {
     add_view_and_index_rules(*made);
     return made;
   }();
-  return table[static_cast<std::size_t>(op)];
+  rule_table.store(&table, std::memory_order_release);
+  return table;
 }
 
 namespace {
@@ -37,7 +40,7 @@ Tensor RuleContext::tensor(int k) const {
 }
 
 Scalar RuleContext::scalar(int k) const {
-  const CallOperand& operand = node_.operands[static_cast<std::size_t>(k)];
+  const ScalarOperand& operand = node_.scalars[static_cast<std::size_t>(k)];
   if (operand.ref == kScalarSlot) return Scalar::restored(operand.scalar_class, node_.scalar, false);
   return Scalar::literal(attribute().real);
 }
@@ -46,13 +49,11 @@ Tensor RuleContext::result() const {
   if (!node_.result || node_.result->owner()->version != node_.result_version) changed(node_, "the result");
   if (!node_.owns_result) return Tensor(ValueRef::share(node_.result));
   if (!GradMode::enabled()) return Tensor(ValueRef::share(node_.result));
-  // The handles are gone and with them the meta; a second-order tape needs to find this node again.
+  // The handles are gone and with them the way from the value to its node; a second-order tape needs it again.
   Value* value = node_.result;
   node_.owns_result = false;
   ++node_.refs;
-  GradMeta& meta = ensure_meta(*value);
-  meta.node = NodeRef::adopt(&node_);
-  value->flags |= Value::kRequiresGrad;
+  bind(*value, node_);
   return Tensor(ValueRef::adopt(value));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include <swage/autograd/node.hpp>
@@ -18,7 +19,7 @@ class RuleContext {
   RuleContext(Node& node, const Tensor& grad_output) : node_(node), grad_(grad_output) {}
 
   const Tensor& grad() const { return grad_; }  // the gradient of the result
-  bool is_tensor(int k) const { return node_.operands[static_cast<std::size_t>(k)].ref == kNoOperand; }
+  bool is_tensor(int k) const { return node_.scalars[static_cast<std::size_t>(k)].ref == kNoOperand; }
   Tensor tensor(int k) const;  // a saved operand; raises AutogradError if it was changed since
   Scalar scalar(int k) const;  // a scalar operand
   Tensor result() const;       // the saved result
@@ -40,7 +41,14 @@ struct Rule {
 };
 
 using RuleTable = std::array<Rule, kOps>;
-const Rule& rule_of(Op op);
+extern std::atomic<const RuleTable*> rule_table;  // null until the first use
+const RuleTable& make_rule_table();
+inline const Rule& rule_of(Op op) {
+  const RuleTable* table = rule_table.load(std::memory_order_acquire);
+  if (!table) [[unlikely]]
+    table = &make_rule_table();
+  return (*table)[static_cast<std::size_t>(op)];
+}
 
 // The parts of the table.
 void add_pointwise_rules(RuleTable& table);

@@ -10,9 +10,7 @@ namespace swage {
 using autograd::meta_of;
 
 bool Tensor::is_leaf() const {
-  if (!defined()) return true;
-  const autograd::GradMeta* meta = meta_of(value());
-  return !meta || !meta->node;
+  return !defined() || !autograd::node_of(value());
 }
 
 Tensor Tensor::requires_grad_(bool requires_grad) const {

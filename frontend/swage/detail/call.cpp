@@ -92,8 +92,125 @@ AttrId attribute_id(const Ints& ints, DType dtype, double real) {
   return entry.id;
 }
 
-Tensor call(CallSite site, Op op, std::initializer_list<Operand> operands, const Attr* attr, std::int64_t start) {
-  const OpCall op_call = make_call(SiteScope::or_else(site), op, operands, attr, start, false);
+namespace {
+
+// The fast paths below defer an op that a known path expects. That the keys agree implies all that the slow paths check: the same op was
+// called on operands of the same types and shapes before.
+
+bool on_tape(const Value& a) { return (a.flags & GradMode::mask()) != 0; }
+bool on_tape(const Value& a, const Value& b) { return ((a.flags | b.flags) & GradMode::mask()) != 0; }
+
+// Operands from outside enter in order, as far as the path expects them to. True if one has: then the op itself may be expected now.
+bool enter(CallSite site, std::initializer_list<Value*> operands) {
+  bool entered = false;
+  for (Value* operand : operands) {
+    if (recorder->inside(*operand)) continue;
+    if (!recorder->enter(*operand, SiteScope::or_else(site))) break;
+    entered = true;
+  }
+  return entered;
+}
+bool enter(CallSite site, std::initializer_list<Operand> operands) {
+  bool entered = false;
+  for (const Operand& operand : operands) {
+    if (!operand.value || recorder->inside(*operand.value)) continue;
+    if (!recorder->enter(*operand.value, site)) break;
+    entered = true;
+  }
+  return entered;
+}
+
+OperandKey key_of(Scalar scalar) {
+  return {scalar.is_literal() ? kLiteral : kScalarSlot, static_cast<DescId>(scalar.kind())};
+}
+
+bool expects(Op op, std::size_t n_operands, std::uint8_t flags = 0) {  // whatever the attribute
+  return static_cast<std::uint32_t>(recorder->differs(Recorder::head(op, static_cast<int>(n_operands), flags))) == 0;
+}
+bool expects_attribute(std::span<const std::int64_t> ints, DType dtype, double real) {
+  const Attribute& known = attribute_of(recorder->next->key.attr);
+  return std::bit_cast<std::uint64_t>(known.real) == std::bit_cast<std::uint64_t>(real) && known.dtype == dtype &&
+         std::ranges::equal(known.ints, ints);
+}
+// Whether the expected record has this scalar as operand k and no other attribute.
+bool expects(int k, Scalar scalar) {
+  if (recorder->differs(k, key_of(scalar))) return false;
+  return scalar.is_literal() ? expects_attribute({}, DType::f32, scalar.as_double()) : recorder->next->key.attr == 0;
+}
+bool expects(Op op, std::initializer_list<Operand> operands, const Attr* attr, std::uint8_t flags = 0) {
+  if (!expects(op, operands.size(), flags)) return false;
+  std::uint64_t differs = 0;
+  double literal = 0;
+  bool has_literal = false;
+  int k = 0;
+  for (const Operand& operand : operands) {
+    if (operand.value) {
+      differs |= recorder->differs(k, *operand.value);
+    } else {
+      differs |= recorder->differs(k, key_of(operand.scalar));
+      if (operand.scalar.is_literal()) {
+        literal = operand.scalar.as_double();
+        has_literal = true;
+      }
+    }
+    ++k;
+  }
+  if (differs) return false;
+  if (attr) return expects_attribute(attr->ints.span(), attr->dtype, literal);
+  return has_literal ? expects_attribute({}, DType::f32, literal) : recorder->next->key.attr == 0;
+}
+
+ScalarValue slot_of(std::initializer_list<Operand> operands) {
+  for (const Operand& operand : operands)
+    if (!operand.value) return operand.scalar.value();
+  return {};
+}
+
+bool on_tape(std::initializer_list<Operand> operands) {
+  std::uint32_t flags = 0;
+  for (const Operand& operand : operands)
+    if (operand.value) flags |= operand.value->flags;
+  return (flags & GradMode::mask()) != 0;
+}
+
+// Whether the elements that a narrow takes are there.
+bool in_range(std::initializer_list<Operand> operands, const Attr* attr, std::int64_t start) {
+  const auto ints = attr->ints.span();
+  const Dims& dims = operands.begin()->value->view().dims;
+  if (ints[0] < 0 || ints[0] >= dims.rank()) return false;
+  return start >= 0 && ints[1] >= 0 && ints[1] <= dims[static_cast<int>(ints[0])] &&
+         start <= dims[static_cast<int>(ints[0])] - ints[1];
+}
+
+// Defers the op that the path expects now.
+Tensor deferred(CallSite site, Op op, std::initializer_list<Operand> operands, const Attr* attr, std::int64_t start) {
+  autograd::NodeRef node;
+  if (on_tape(operands)) [[unlikely]] {
+    OpCall op_call = make_call(site, op, operands, nullptr, start, false);
+    op_call.attr = recorder->next->key.attr;
+    if (autograd::wants_record(op_call)) node = autograd::begin_record(op_call);
+  }
+  Value* result;
+  if (kind_of(op) == OpKind::view) {
+    Value& from = *operands.begin()->value;
+    std::int64_t offset = from.offset;
+    if (op == Op::narrow) offset += start * from.view().strides[static_cast<int>(attr->ints.span()[0])];
+    result = recorder->defer_view(from, offset, site);
+  } else {
+    result = recorder->defer(site, slot_of(operands));
+  }
+  if (node) autograd::finish_record(std::move(node), *result);
+  return Tensor(ValueRef::adopt(result));
+}
+
+}  // namespace
+
+Tensor call(CallSite caller_site, Op op, std::initializer_list<Operand> operands, const Attr* attr, std::int64_t start) {
+  const CallSite site = SiteScope::or_else(caller_site);
+  const bool plain = !info(op).checked && kind_of(op) != OpKind::random && (op != Op::narrow || in_range(operands, attr, start));
+  if (plain && (expects(op, operands, attr) || (enter(site, operands) && expects(op, operands, attr))))
+    return deferred(site, op, operands, attr, start);
+  const OpCall op_call = make_call(site, op, operands, attr, start, false);
   Stream& target = stream();
   if (!autograd::wants_record(op_call)) [[likely]]
     return Tensor(target.emit(op_call));
@@ -103,8 +220,15 @@ Tensor call(CallSite site, Op op, std::initializer_list<Operand> operands, const
   return Tensor(std::move(result));
 }
 
-Tensor call_in_place(CallSite site, Op op, std::initializer_list<Operand> operands) {
-  const OpCall op_call = make_call(SiteScope::or_else(site), op, operands, nullptr, 0, true);
+Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand> operands) {
+  const CallSite site = SiteScope::or_else(caller_site);
+  Value* const written = operands.begin()->value;
+  if (!on_tape(operands) && !(written->base && GradMode::enabled())) {
+    const auto expected = [&] { return expects(op, operands, nullptr, KeyHalf::kInPlace); };
+    if (expected() || (enter(site, operands) && expected()))
+      return Tensor(ValueRef::adopt(recorder->defer_in_place(written, site, slot_of(operands))));
+  }
+  const OpCall op_call = make_call(site, op, operands, nullptr, 0, true);
   Stream& target = stream();
   autograd::check_in_place(op_call);
   if (!autograd::wants_record(op_call)) return Tensor(target.emit(op_call));
@@ -135,25 +259,10 @@ Tensor cast(CallSite site, const Tensor& tensor, DType dtype) {
 
 namespace {
 
-// The fast paths below defer an op that a known path expects and that leaves nothing on the tape. That the keys agree implies all that
-// the slow paths check: the same op was called on operands of the same types and shapes before.
-
-bool off_tape(const Value& a) { return (a.flags & GradMode::mask()) == 0; }
-bool off_tape(const Value& a, const Value& b) { return ((a.flags | b.flags) & GradMode::mask()) == 0; }
-
-// Where the path expects operands to enter, they do. True if one has: then the op itself may be expected now.
-bool enter(CallSite site, const Value& a) {
-  return !recorder->inside(a) && recorder->enter(const_cast<Value&>(a), SiteScope::or_else(site));
-}
-bool enter(CallSite site, const Value& a, const Value& b) {
-  const bool entered = enter(site, a);
-  return enter(site, b) || entered;
-}
-
 [[gnu::noinline]] Tensor unary_slowly(CallSite site, Op op, const Tensor& a) {
   require_defined(site, name_of(op), a);
   if (info(op).dtypes == DTypeRule::floating && !is_float(a.dtype())) return call(site, op, {cast(site, a, DType::f32)});
-  if (enter(site, *a.value())) return unary(site, op, a);
+  if (enter(site, {a.value()})) return unary(site, op, a);
   return call(site, op, {a});
 }
 
@@ -180,7 +289,7 @@ DType with_scalar(DType dtype, Scalar scalar) {
   const DType left = a.dtype(), right = b.dtype();
   const DType dtype = operating_type(op, promote(left, right));
   if (left == dtype && right == dtype) [[likely]] {
-    if (enter(site, *a.value(), *b.value())) return binary(site, op, a, b);
+    if (enter(site, {a.value(), b.value()})) return binary(site, op, a, b);
     return call(site, op, {a, b});
   }
   return call(site, op, {cast(site, a, dtype), cast(site, b, dtype)});
@@ -190,7 +299,7 @@ DType with_scalar(DType dtype, Scalar scalar) {
   require_defined(site, name_of(op), a);
   const DType dtype = operating_type(op, with_scalar(a.dtype(), b));
   if (a.dtype() == dtype) [[likely]] {
-    if (enter(site, *a.value())) return binary(site, op, a, b);
+    if (enter(site, {a.value()})) return binary(site, op, a, b);
     return call(site, op, {a, b});
   }
   return call(site, op, {cast(site, a, dtype), b});
@@ -200,55 +309,65 @@ DType with_scalar(DType dtype, Scalar scalar) {
   require_defined(site, name_of(op), b);
   const DType dtype = operating_type(op, with_scalar(b.dtype(), a));
   if (b.dtype() == dtype) [[likely]] {
-    if (enter(site, *b.value())) return binary(site, op, a, b);
+    if (enter(site, {b.value()})) return binary(site, op, a, b);
     return call(site, op, {a, b});
   }
   return call(site, op, {a, cast(site, b, dtype)});
 }
 
-// Whether the expected record has this scalar operand, and for a literal the value.
-bool expects(int k, Scalar scalar) {
-  const OperandKey operand{scalar.is_literal() ? kLiteral : kScalarSlot, static_cast<DescId>(scalar.kind())};
-  if (recorder->differs(k, operand)) return false;
-  const AttrId attr = recorder->next->key.attr;
-  if (!scalar.is_literal()) return attr == 0;
-  const Attribute& attribute = attribute_of(attr);
-  return std::bit_cast<std::uint64_t>(attribute.real) == std::bit_cast<std::uint64_t>(scalar.as_double()) &&
-         attribute.ints.empty();
+}  // namespace
+
+namespace {
+
+// The same for ops that the tape takes note of.
+[[gnu::noinline]] Tensor defer_on_tape(CallSite site, Op op, Value* a) {
+  if (!info(op).differentiable) return Tensor(ValueRef::adopt(recorder->defer(site)));
+  autograd::NodeRef node = autograd::begin_record<1>(op, site, {a});
+  Value* const result = recorder->defer(site);
+  autograd::finish_record(std::move(node), *result);
+  return Tensor(ValueRef::adopt(result));
 }
-bool expects(Op op, int n_operands, std::uint8_t flags = 0) {  // whatever the attribute
-  return static_cast<std::uint32_t>(recorder->differs(Recorder::head(op, n_operands, flags))) == 0;
+[[gnu::noinline]] Tensor defer_on_tape(CallSite site, Op op, Value* a, Value* b) {
+  if (!info(op).differentiable) return Tensor(ValueRef::adopt(recorder->defer(site)));
+  autograd::NodeRef node = autograd::begin_record<2>(op, site, {a, b});
+  Value* const result = recorder->defer(site);
+  autograd::finish_record(std::move(node), *result);
+  return Tensor(ValueRef::adopt(result));
 }
 
 }  // namespace
 
 Tensor unary(CallSite site, Op op, const Tensor& a) {
-  const Value* const x = a.value();
-  if (x && (recorder->differs(Recorder::head(op, 1)) | recorder->differs(0, *x)) == 0 && off_tape(*x)) [[likely]]
+  Value* const x = a.value();
+  if (x && (recorder->differs(Recorder::head(op, 1)) | recorder->differs(0, *x)) == 0) [[likely]] {
+    if (on_tape(*x)) return defer_on_tape(SiteScope::or_else(site), op, x);
     return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
+  }
   return unary_slowly(site, op, a);
 }
 
 Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
-  const Value *const x = a.value(), *const y = b.value();
+  Value *const x = a.value(), *const y = b.value();
   if (x && y) [[likely]] {
     const Recorder& at = *recorder;
-    if ((at.differs(Recorder::head(op, 2)) | at.differs(0, *x) | at.differs(1, *y)) == 0 && off_tape(*x, *y)) [[likely]]
+    if ((at.differs(Recorder::head(op, 2)) | at.differs(0, *x) | at.differs(1, *y)) == 0) [[likely]] {
+      if (on_tape(*x, *y)) return defer_on_tape(SiteScope::or_else(site), op, x, y);
       return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
+    }
   }
   return binary_slowly(site, op, a, b);
 }
 
 Tensor binary(CallSite site, Op op, const Tensor& a, Scalar b) {
   const Value* const x = a.value();
-  if (x && expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b) && off_tape(*x)) [[likely]]
+  if (x && expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b) && !on_tape(*x)) [[likely]]
     return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), b.value())));
   return binary_slowly(site, op, a, b);
 }
 
 Tensor binary(CallSite site, Op op, Scalar a, const Tensor& b) {
   const Value* const y = b.value();
-  if (y && expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a) && off_tape(*y)) [[likely]]
+  if (y && expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a) && !on_tape(*y)) [[likely]]
     return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), a.value())));
   return binary_slowly(site, op, a, b);
 }

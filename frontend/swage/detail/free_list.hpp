@@ -7,41 +7,50 @@
 
 namespace swage::detail {
 
-template <class T, std::size_t kKept = 4096>
+template <class T, std::size_t kKept = 16384>
 class FreeList {
  public:
   static void* take() {
-    State& state = state_;
-    if (state.first) {
-      --state.count;
-      return std::exchange(state.first, state.first->next);
-    }
-    return ::operator new(sizeof(T));
+    if (!first_) [[unlikely]]
+      return ::operator new(sizeof(T));
+    ++room_;
+    return std::exchange(first_, first_->next);
   }
   static void give(void* memory) noexcept {
-    State& state = state_;
-    if (state.closed || state.count == kKept) {
-      ::operator delete(memory);
-      return;
-    }
-    ++state.count;
-    state.first = new (memory) Block{state.first};
+    if (room_ == 0) [[unlikely]]
+      return give_slowly(memory);
+    --room_;
+    first_ = new (memory) Block{first_};
   }
 
  private:
   struct Block {
     Block* next;
   };
-  struct State {
-    Block* first = nullptr;
-    std::size_t count = 0;
-    bool closed = false;
-    ~State() {
+  // Empties the list when the thread ends. Made when the first block comes back.
+  struct Closer {
+    bool open = false, closed = false;
+    ~Closer() {
       closed = true;
-      while (first) ::operator delete(std::exchange(first, first->next));
+      room_ = 0;
+      while (first_) ::operator delete(std::exchange(first_, first_->next));
     }
   };
-  static inline thread_local State state_;
+
+  [[gnu::noinline]] static void give_slowly(void* memory) noexcept {
+    static thread_local Closer closer;
+    if (closer.open || closer.closed) {
+      ::operator delete(memory);
+      return;
+    }
+    closer.open = true;
+    room_ = kKept;
+    give(memory);
+  }
+
+  // Plain data, so that reading it calls nothing.
+  static inline constinit thread_local Block* first_ [[gnu::tls_model("initial-exec")]] = nullptr;
+  static inline constinit thread_local std::size_t room_ [[gnu::tls_model("initial-exec")]] = 0;  // for more blocks
 };
 
 }  // namespace swage::detail
