@@ -19,6 +19,7 @@ struct PartsGradient final : autograd::CustomGradient {
   Tensor gradient(const Tensor& grad_output, std::size_t operand) override {
     return detail::narrow({}, grad_output, d, starts[operand], lengths[operand]);
   }
+  bool repeats() const override { return true; }
 };
 
 // zeros(sizes) with the parts written one after the other along `d`, from `start` on.

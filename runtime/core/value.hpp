@@ -49,14 +49,14 @@ struct Value {
   std::uint32_t version = 0;  // of the storage (owners only): incremented by every write
   // In-place ops that the tape knows of. Owners: written; views: that count on the base when the view came onto the tape.
   std::uint32_t tape_writes = 0;
-  std::int64_t offset = 0;    // elements from the start of the storage
-  Tag tag = 0;                // the record that produced it, or its input record
-  Tag storage_tag = 0;        // owners: the first record of this window that stands for the storage
-  Tag write_tag = 0;          // owners: the last record that produced or wrote the storage
-  Value* base = nullptr;      // views: the owner (counted); null for owners
-  void* data = nullptr;       // owners: the buffer
-  std::size_t bytes = 0;      // owners: its size
-  Stream* stream = nullptr;   // whose window the tags belong to
+  std::int64_t offset = 0;   // elements from the start of the storage
+  Tag tag = 0;               // the record that produced it, or its input record
+  Tag storage_tag = 0;       // owners: the first record of this window that stands for the storage
+  Tag write_tag = 0;         // owners: the last record that produced or wrote the storage
+  Value* base = nullptr;     // views: the owner (counted); null for owners
+  void* data = nullptr;      // owners: the buffer
+  std::size_t bytes = 0;     // owners: its size
+  Stream* stream = nullptr;  // whose window the tags belong to
   AutogradMeta* autograd = nullptr;
 
   Value* owner() { return base ? base : this; }

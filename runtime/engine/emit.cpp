@@ -159,7 +159,7 @@ void Stream::Impl::record(const KeyHalf& key, DescId result, const ValueHalf& ha
 }
 
 ValueRef Stream::Impl::defer(const OpCall& call, const KeyHalf& key) {
-  const DescId result = window.path().results[window.cursor.position - 1];
+  const DescId result = window.trace().results[window.cursor.position - 1];
   ValueHalf half{nullptr, 0, call.scalar, call.site};
   Value* value = make_result(call, result, half);
   if (!key.in_place() && !value->base) value->flags = Value::kPending;
@@ -214,7 +214,7 @@ ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
   const bool known = window.on_path && trie.advance(window.cursor, key);
   ValueHalf half{nullptr, 0, call.scalar, call.site};
   try {
-    const DescId result = known ? window.path().results[window.cursor.position - 1] : infer_result(call, key);
+    const DescId result = known ? window.trace().results[window.cursor.position - 1] : infer_result(call, key);
     ValueRef value = execute(call, key, result, half);
     if (window.on_path && !known) missed(key);
     touch_result(call, value.get());

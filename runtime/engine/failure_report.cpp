@@ -28,7 +28,7 @@ std::string window_text() {
   Trace trace;
   for (RecordIndex i = 0; i < window.size(); ++i) {
     trace.keys.push_back(window.key(i));
-    trace.results.push_back(window.on_path ? window.path().results[i] : window.results[i]);
+    trace.results.push_back(window.on_path ? window.trace().results[i] : window.results[i]);
     trace.sites.push_back(window.values[i].site);
   }
   complete(trace);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <runtime/engine/macro_record.hpp>
 #include <runtime/engine/plan.hpp>
 #include <runtime/engine/policy.hpp>
 #include <runtime/engine/recorder.hpp>
@@ -57,6 +58,8 @@ struct KnownTrace {
 
   // The first `limit` records as the recorder reads them, and one that nothing matches. Made at first use.
   const std::vector<ExpectedRecord>& expect(RecordIndex limit);
+  bool expects_up_to(RecordIndex end) const { return end < expected_.size(); }
+  std::vector<std::unique_ptr<MacroRecord>> macros;
 
  private:
   std::vector<ExpectedRecord> expected_;

@@ -22,7 +22,9 @@ std::uint64_t structure_of(const Trace& trace) {
 
 std::size_t KnownTrace::bytes() const {
   constexpr std::size_t kPerRecord = sizeof(KeyHalf) + sizeof(DescId) + 2 * sizeof(RecordIndex) + sizeof(CallSite) + 1;
-  return sizeof(KnownTrace) + trace.size() * kPerRecord + expected_.capacity() * sizeof(ExpectedRecord);
+  std::size_t bytes = sizeof(KnownTrace) + trace.size() * kPerRecord + expected_.capacity() * sizeof(ExpectedRecord);
+  for (const auto& macro : macros) bytes += macro->bytes();
+  return bytes;
 }
 
 void Stream::Impl::ran_eagerly(KnownTrace& known) {

@@ -6,11 +6,12 @@
 
 namespace swage {
 
-const ExpectedRecord kNothingExpected{{.op = Op::none, .n_operands = 0xFF, .flags = 0xFF, .attr = ~AttrId{0}, .operands = {}}, 0};
+const ExpectedRecord kNothingExpected{{.op = Op::none, .n_operands = 0xFF, .flags = 0xFF, .attr = ~AttrId{0}, .operands = {}},
+                                      0};
 
 namespace {
 constinit Recorder nobodys;  // never written: nothing matches what it expects
-}
+}  // namespace
 
 constinit thread_local Recorder* recorder = &nobodys;
 void use_recorder(Recorder* of_stream) { recorder = of_stream ? of_stream : &nobodys; }

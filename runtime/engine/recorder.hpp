@@ -20,6 +20,8 @@ struct alignas(8) ExpectedRecord {
 };
 static_assert(sizeof(ExpectedRecord) == 40);
 
+struct KnownTrace;
+
 // Matches no op.
 extern const ExpectedRecord kNothingExpected;
 
@@ -29,6 +31,10 @@ struct Recorder {
   ValueHalves values;       // there is room for every record that `next` reaches
   Tag first_tag = ~Tag{0};  // of the window's first record; both out of reach between windows
   Stream* stream = nullptr;
+  KnownTrace* path = nullptr;  // that `next` belongs to
+
+  // Whether ops are deferred as long as they are what is expected.
+  bool follows() const { return next != &kNothingExpected; }
 
   // The head of a key in one word: op, number of operands, flags, attribute.
   static constexpr std::uint64_t head(Op op, int n_operands, std::uint8_t flags = 0, AttrId attr = 0) {
@@ -104,6 +110,12 @@ struct Recorder {
     retain(&value);
     take(&value, site).offset = value.offset;
     return true;
+  }
+  // The next n records are taken; the caller has filled in their value halves, `values.end()` and on.
+  void take(std::size_t n) {
+    values.take(n);
+    next += n;
+    next_tag += n;
   }
   bool inside(const Value& value) const { return value.tag - first_tag < next_tag - first_tag; }
 

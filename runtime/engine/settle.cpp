@@ -84,6 +84,7 @@ AdoptedPlan* Stream::Impl::acquire(KnownTrace& known) {
   std::size_t escaping = 0;
   std::uint64_t held = 0;
   for (RecordIndex i = 0; i < n; ++i) {
+    if (!window.values[i].result) continue;  // most are dead; inputs never are
     if (trace.is_input(i)) {
       if (trace.storages[i] == i) buffers[i] = window.values[i].result->owner()->data;
       continue;
@@ -177,7 +178,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
 
 void Stream::Impl::replay() {
   const RecordIndex n = window.size();
-  const Trace& trace = window.path();
+  const Trace& trace = window.trace();
   const Interpreter interpreter(engine.kernels);
   buffers.assign(n, nullptr);
   owners.assign(n, nullptr);

@@ -54,8 +54,6 @@ void Stream::expose(Value& value, CallSite site) {
 RandomState Stream::random_state() const { return impl_->random; }
 void Stream::set_random_state(RandomState state) { impl_->random = state; }
 
-void Stream::forget(Value* value) noexcept {
-  impl_->window.forget(value);
-}
+void Stream::forget(Value* value) noexcept { impl_->window.forget(value); }
 
 }  // namespace swage

@@ -35,6 +35,7 @@ class ValueHalves {
     *end_++ = half;
   }
   ValueHalf& take() { return *end_++; }  // room is reserved; the element holds what it last held
+  void take(std::size_t halves) { end_ += halves; }
   void pop_back() { --end_; }
   void clear() { end_ = first_; }
 

@@ -22,8 +22,8 @@ struct Window : Recorder {
   std::vector<DescId> results;
 
   RecordIndex size() const { return static_cast<RecordIndex>(values.size()); }
-  const Trace& path() const { return cursor.trace->trace; }
-  const KeyHalf& key(RecordIndex i) const { return on_path ? path().keys[i] : keys[i]; }
+  const Trace& trace() const { return cursor.trace->trace; }
+  const KeyHalf& key(RecordIndex i) const { return on_path ? trace().keys[i] : keys[i]; }
   bool is_input(RecordIndex i) const { return key(i).op == Op::input; }
   bool tagged(Tag tag) const { return epoch_of(tag) == epoch; }
 
@@ -44,6 +44,7 @@ struct Window : Recorder {
     const auto& expected = cursor.trace->expect(limit);
     if (size() >= expected.size()) return;
     values.reserve(expected.size() + 1);
+    path = cursor.trace;
     next = &expected[size()];
   }
   void disarm() { next = &kNothingExpected; }
@@ -64,8 +65,8 @@ struct Window : Recorder {
     if (!on_path) return;
     if (!values.empty()) {
       const auto n = static_cast<std::ptrdiff_t>(values.size());
-      keys.assign(path().keys.begin(), path().keys.begin() + n);
-      results.assign(path().results.begin(), path().results.begin() + n);
+      keys.assign(trace().keys.begin(), trace().keys.begin() + n);
+      results.assign(trace().results.begin(), trace().results.begin() + n);
     }
     on_path = false;
   }

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include <swage/autograd/grad_mode.hpp>
+#include <swage/autograd/macro.hpp>
 #include <swage/autograd/node.hpp>
 #include <swage/autograd/rules.hpp>
 #include <swage/detail/call.hpp>
@@ -19,7 +20,9 @@ bool younger(const NodeRef& a, const NodeRef& b) { return a->sequence < b->seque
 
 class Pass {
  public:
-  Pass(bool retain, bool create, bool capturing) : retain_(retain), create_(create), capturing_(capturing) {}
+  // `macro`: told what the pass does; or null.
+  Pass(bool retain, bool create, bool capturing, Macro* macro = nullptr)
+      : retain_(retain), create_(create), capturing_(capturing), macro_(macro) {}
   ~Pass() {  // also when an error leaves the pass half done
     for (const NodeRef& node : queue_) forget(*node);
     for (const NodeRef& node : captured_nodes_) node->capture = -1;
@@ -75,6 +78,7 @@ class Pass {
                            "[backward] the tape of [{}], called at {}, was freed by an earlier backward; pass retain_graph = "
                            "true there, or compute the result again",
                            node.name(), describe(node.site));
+    if (macro_) macro_->visits(node);
     {
       const Tensor gradient = std::exchange(node.gradient, {});
       if (node.capture >= 0) captured_[static_cast<std::size_t>(node.capture)] = gradient;
@@ -128,7 +132,9 @@ class Pass {
   void deposit(LeafGradient& leaf) const {
     GradMeta& meta = *meta_of(leaf.leaf.get());
     Tensor gradient = std::move(leaf.gradient);
+    if (macro_ && meta.grad) macro_->does_not_repeat();
     if (!meta.grad) {
+      if (macro_) macro_->deposits(*leaf.leaf);
       if (!create_ && !unshared(*gradient.value())) gradient = detail::call({}, Op::copy, {gradient});
       meta.grad = gradient.take();
       return;
@@ -167,6 +173,7 @@ class Pass {
   }
 
   bool retain_, create_, capturing_;
+  Macro* macro_;
   std::vector<NodeRef> queue_;        // a heap, latest op first
   std::vector<LeafGradient> leaves_;  // in order of arrival
   std::vector<Tensor> captured_;
@@ -214,13 +221,27 @@ std::vector<Tensor> checked_seeds(const char* op, const std::vector<Tensor>& out
 void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs, bool retain_graph,
               bool create_graph) {
   const SiteScope scope(caller());
-  std::vector<Tensor> seeds = autograd::checked_seeds("backward", outputs, grad_outputs);
-  autograd::Pass(retain_graph || create_graph, create_graph, false).run(outputs, std::move(seeds));
+  const bool one = outputs.size() == 1 && outputs[0].defined() && grad_outputs.size() <= 1 && !create_graph;
+  if (!one) {
+    autograd::forget_log();
+    std::vector<Tensor> seeds = autograd::checked_seeds("backward", outputs, grad_outputs);
+    autograd::Pass(retain_graph || create_graph, create_graph, false).run(outputs, std::move(seeds));
+    return;
+  }
+  const Value* seed = grad_outputs.empty() ? nullptr : grad_outputs[0].value();
+  autograd::Macro macro(*outputs[0].value(), seed, retain_graph);
+  if (macro.replay(SiteScope::or_else({}))) return;
+  {
+    std::vector<Tensor> seeds = autograd::checked_seeds("backward", outputs, grad_outputs);
+    autograd::Pass(retain_graph, false, false, &macro).run(outputs, std::move(seeds));
+  }
+  macro.finish();
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs, bool retain_graph, bool create_graph) {
   const SiteScope scope(caller());
+  autograd::forget_log();
   std::vector<Tensor> seeds = autograd::checked_seeds("grad", outputs, grad_outputs);
   autograd::Pass pass(retain_graph || create_graph, create_graph, true);
   std::vector<int> slots;

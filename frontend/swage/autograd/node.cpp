@@ -1,5 +1,6 @@
 #include <swage/autograd/node.hpp>
 
+#include <swage/autograd/macro.hpp>
 #include <swage/autograd/rules.hpp>
 #include <swage/detail/free_list.hpp>
 
@@ -136,6 +137,8 @@ void attach(Value& value, NodeRef node) {
   made.result = &value;
   made.result_desc = value.desc;
   made.result_version = value.owner()->version;
+  made.tag = value.tag;
+  note(made);
 }
 
 }  // namespace swage::autograd

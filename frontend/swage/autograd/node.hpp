@@ -95,6 +95,8 @@ struct CustomGradient {
   virtual ~CustomGradient() = default;
   virtual Tensor gradient(const Tensor& grad_output, std::size_t operand) = 0;
   virtual void free_saved() noexcept {}  // the tape is no longer needed
+  // Whether the ops that it emits follow from the records of the window alone.
+  virtual bool repeats() const { return false; }
   std::vector<Edge> edges;
   const char* name = "";
 };
@@ -107,10 +109,10 @@ struct GradMeta final : AutogradMeta {
   void only_views_remain() noexcept override;
 
   Value* value = nullptr;
-  Node* node = nullptr;           // that this is a part of; null for leaves
-  ValueRef grad;                  // leaves: the accumulated gradient
-  std::int32_t pass_slot = -1;    // leaves: position in the list of the running backward pass
-  std::int32_t capture = -1;      // leaves: which input of `grad()` this is
+  Node* node = nullptr;         // that this is a part of; null for leaves
+  ValueRef grad;                // leaves: the accumulated gradient
+  std::int32_t pass_slot = -1;  // leaves: position in the list of the running backward pass
+  std::int32_t capture = -1;    // leaves: which input of `grad()` this is
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* memory) noexcept;
@@ -139,6 +141,7 @@ struct Node {
   DescId result_desc = 0;
   std::uint32_t result_version = 0;
   std::array<ScalarOperand, 3> scalars{};
+  Tag tag = 0;                 // of the record that made the result
   std::uint64_t sequence = 0;  // later ops have larger numbers
   CallSite site;
   ScalarValue scalar{};

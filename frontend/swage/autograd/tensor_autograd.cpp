@@ -9,9 +9,7 @@ namespace swage {
 
 using autograd::meta_of;
 
-bool Tensor::is_leaf() const {
-  return !defined() || !autograd::node_of(value());
-}
+bool Tensor::is_leaf() const { return !defined() || !autograd::node_of(value()); }
 
 Tensor Tensor::requires_grad_(bool requires_grad) const {
   const CallSite site = SiteScope::or_else(caller());

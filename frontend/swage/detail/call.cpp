@@ -120,9 +120,7 @@ bool enter(CallSite site, std::initializer_list<Operand> operands) {
   return entered;
 }
 
-OperandKey key_of(Scalar scalar) {
-  return {scalar.is_literal() ? kLiteral : kScalarSlot, static_cast<DescId>(scalar.kind())};
-}
+OperandKey key_of(Scalar scalar) { return {scalar.is_literal() ? kLiteral : kScalarSlot, static_cast<DescId>(scalar.kind())}; }
 
 bool expects(Op op, std::size_t n_operands, std::uint8_t flags = 0) {  // whatever the attribute
   return static_cast<std::uint32_t>(recorder->differs(Recorder::head(op, static_cast<int>(n_operands), flags))) == 0;
@@ -207,7 +205,8 @@ Tensor deferred(CallSite site, Op op, std::initializer_list<Operand> operands, c
 
 Tensor call(CallSite caller_site, Op op, std::initializer_list<Operand> operands, const Attr* attr, std::int64_t start) {
   const CallSite site = SiteScope::or_else(caller_site);
-  const bool plain = !info(op).checked && kind_of(op) != OpKind::random && (op != Op::narrow || in_range(operands, attr, start));
+  const bool plain =
+      !info(op).checked && kind_of(op) != OpKind::random && (op != Op::narrow || in_range(operands, attr, start));
   if (plain && (expects(op, operands, attr) || (enter(site, operands) && expects(op, operands, attr))))
     return deferred(site, op, operands, attr, start);
   const OpCall op_call = make_call(site, op, operands, attr, start, false);
