@@ -1,6 +1,8 @@
 #include <swage/autograd/macro.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <span>
 #include <unordered_set>
 
 #include <runtime/engine/interpreter.hpp>
@@ -14,46 +16,47 @@ namespace {
 constexpr std::size_t kMostMacros = 32;  // of one trace
 constexpr RecordIndex kNoNode = ~RecordIndex{0};
 
-// What the nodes of the running window are, in order.
-struct Log {
-  Tag window = 0;  // its first tag
-  bool usable = true;
-  std::vector<std::uint64_t> words;
-};
-constinit thread_local Log* own_log [[gnu::tls_model("initial-exec")]] = nullptr;
 constinit thread_local std::uint64_t replayed = 0;
 
-[[gnu::noinline]] Log& make_log() {
-  static thread_local std::unique_ptr<Log> made;
-  made = std::make_unique<Log>();
-  own_log = made.get();
-  return *made;
-}
-
 // The log of the running window.
-Log& current_log() {
-  Log& log = own_log ? *own_log : make_log();
-  if (log.window != recorder->first_tag) [[unlikely]] {
+TapeLog& current_log() {
+  TapeLog& log = tape_log;
+  if (log.window != recorder->first_tag) {
     log.window = recorder->first_tag;
     log.usable = true;
-    log.words.clear();
+    log.end = log.begin;
   }
   return log;
 }
 
-// Words of the log begin with a record's index and say in the upper bits what they are.
-constexpr std::uint64_t kCustom = std::uint64_t{1} << 62, kBackward = std::uint64_t{1} << 63;
-constexpr int kSaves = 20, kCount = 28, kFirstEdge = 36, kEdgeBits = 22;
-
-// None, or the distance to the leaf or node, which stands in the same window; false where it does not.
-bool edge_word(const Node& node, const Edge& edge, std::uint64_t& word) {
-  word = 0;
-  if (!edge.wanted()) return true;
-  const bool to_node = edge.node() != nullptr;
-  const Tag target = to_node ? edge.node()->tag : edge.leaf()->tag;
-  word = (node.tag - target) << 2 | (to_node ? 2 : 1);
-  return target - recorder->first_tag < recorder->values.size();
+void append(std::uint64_t word) noexcept {
+  TapeLog& log = tape_log;
+  if (log.end == log.limit) {
+    struct Owner {  // frees the words when the thread ends
+      ~Owner() {
+        std::free(tape_log.begin);
+        tape_log = {};
+      }
+    };
+    static thread_local Owner owner;
+    const auto n = static_cast<std::size_t>(log.end - log.begin), room = 2 * n + 256;
+    auto* const grown = static_cast<std::uint64_t*>(std::realloc(log.begin, room * sizeof(std::uint64_t)));
+    if (!grown) {
+      log.usable = false;
+      return;
+    }
+    static_cast<void>(&owner);
+    log.begin = grown;
+    log.end = grown + n;
+    log.limit = grown + room;
+  }
+  *log.end++ = word;
 }
+
+std::span<const std::uint64_t> words_so_far() { return {tape_log.begin, tape_log.end}; }
+
+// Words of the log begin with a record's index and say in the upper bits what they are.
+constexpr std::uint64_t kCustom = std::uint64_t{1} << 62, kBackward = std::uint64_t{1} << 63, kRetains = std::uint64_t{1} << 40;
 
 void free_tape(Node* root) {
   std::vector<NodeRef> stack;
@@ -90,29 +93,31 @@ bool has_slot(const KeyHalf& key) {
 
 std::uint64_t macros_replayed() { return replayed; }
 
+constinit thread_local TapeLog tape_log;
+
 void forget_log() { current_log().usable = false; }
 
-void note(const Node& node) {
-  Log& log = current_log();
-  const std::uint64_t index = node.tag - recorder->first_tag;
-  if (index >= recorder->values.size()) return;  // the window is not tracked
-  auto& words = log.words;
-  if (node.custom) [[unlikely]] {
-    log.usable = log.usable && node.custom->repeats();
-    words.push_back(index | kCustom | node.custom->edges.size() << kCount);
-    for (const Edge& edge : node.custom->edges) {
-      words.emplace_back();
-      if (!edge_word(node, edge, words.back())) log.usable = false;
-    }
-    return;
+void note_slowly(const Node& node) noexcept {
+  TapeLog& log = current_log();
+  const Tag first = recorder->first_tag;
+  if (node.tag - first >= recorder->values.size()) return;  // the window is not tracked
+  if (!node.custom) {
+    append(0);  // room for one, which the node then takes
+    if (!log.usable) return;
+    --log.end;
+    return note(node);
   }
-  std::uint64_t edges[3] = {};
-  for (std::size_t k = 0; k < node.n_operands; ++k)
-    if (!edge_word(node, node.edge_of_operand[k], edges[k])) [[unlikely]]
-      log.usable = false;
-  words.push_back(index | std::uint64_t{node.saves} << kSaves | std::uint64_t{node.n_operands} << kCount |
-                  edges[0] << kFirstEdge);
-  if (node.n_operands > 1) words.push_back(edges[1] | edges[2] << kEdgeBits);
+  log.usable = log.usable && node.custom->repeats();
+  append((node.tag - first) | kCustom | node.custom->edges.size() << kTagIndexBits);
+  for (const Edge& edge : node.custom->edges) {
+    std::uint64_t word = 0;
+    if (edge.wanted()) {
+      const Tag target = edge.to_leaf() ? edge.leaf()->tag : edge.node()->tag;
+      if (target - first >= recorder->values.size()) log.usable = false;
+      word = (node.tag - target) << 2 | (edge.to_leaf() ? 1 : 2);
+    }
+    append(word);
+  }
 }
 
 Macro::Macro(const Value& root, const Value* seed, bool retain_graph) : retain_(retain_graph) {
@@ -122,7 +127,7 @@ Macro::Macro(const Value& root, const Value* seed, bool retain_graph) : retain_(
   if (!root_ || root_->tag != root.tag || !(root.flags & Value::kRequiresGrad)) return;
   path_ = at.path;
   begin_ = static_cast<RecordIndex>(at.values.size());
-  root_word_ = kBackward | (root.tag - at.first_tag) | std::uint64_t{retain_} << kSaves;
+  root_word_ = kBackward | (root.tag - at.first_tag) | (retain_ ? kRetains : 0);
   seed_word_ = seed ? at.next_tag - seed->tag : 0;
 }
 
@@ -131,7 +136,7 @@ Macro::~Macro() {
 }
 
 const MacroRecord* Macro::find() const {
-  const auto& words = own_log->words;
+  const auto words = words_so_far();
   for (const auto& macro : path_->macros) {
     const auto& key = macro->key;
     if (macro->begin == begin_ && key.size() == words.size() + 2 && key[words.size()] == root_word_ &&
@@ -143,8 +148,8 @@ const MacroRecord* Macro::find() const {
 
 void Macro::pass_is_done() {
   done_ = true;
-  own_log->words.push_back(root_word_);
-  own_log->words.push_back(seed_word_);
+  append(root_word_);
+  append(seed_word_);
 }
 
 bool Macro::replay(CallSite site) {
@@ -220,16 +225,16 @@ void Macro::visits(const Node& node) {
 void Macro::finish() {
   if (!path_) return;
   const Recorder& at = *recorder;
-  if (!at.follows() || own_log->window != at.first_tag || at.path != path_ || !repeats_ ||
+  if (!at.follows() || tape_log.window != at.first_tag || at.path != path_ || !repeats_ ||
       path_->macros.size() >= kMostMacros || visits_.size() != reachable_) {
-    if (own_log->window == at.first_tag) pass_is_done();
+    if (tape_log.window == at.first_tag) pass_is_done();
     done_ = true;
     return;
   }
   auto macro = std::make_unique<MacroRecord>();
   macro->begin = begin_;
   macro->end = static_cast<RecordIndex>(at.values.size());
-  macro->key = own_log->words;
+  macro->key.assign(tape_log.begin, tape_log.end);
   macro->key.push_back(root_word_);
   macro->key.push_back(seed_word_);
   if (learn(*macro)) path_->macros.push_back(std::move(macro));

@@ -3,9 +3,10 @@
 // A pass that ran op by op on a known path is remembered beside the trace with all of these; the next time, its records are appended at
 // once: no rule is called, and of its results only the gradients of the leaves are made.
 //
-// The tape is told from others by a log of what each node of the window is: its record, what it saved, and for each operand the
-// distance to the node or leaf that it leads to. Nodes of earlier windows, gradients written by hand, second-order passes, gradients of
-// chosen inputs and leaves that have a gradient already go op by op.
+// The tape is told from others by a log of what each node of the window is: its record, and for each operand whether the edge leads to a
+// node, to a leaf or nowhere. Which node or leaf follows from the records, as long as all of them stand in the window; in-place ops
+// and passes are in the log as well. Nodes of earlier windows, gradients written by hand, second-order passes, gradients of chosen
+// inputs and leaves that have a gradient already go op by op.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,38 @@
 
 namespace swage::autograd {
 
+struct TapeLog {
+  Tag window = 0;  // first tag of the window that it tells of
+  std::uint64_t* begin = nullptr;
+  std::uint64_t* end = nullptr;
+  std::uint64_t* limit = nullptr;
+  bool usable = true;
+};
+extern constinit thread_local TapeLog tape_log [[gnu::tls_model("initial-exec")]];
+
 // A node was attached: the log grows.
-void note(const Node& node);
+void note_slowly(const Node& node) noexcept;
+inline void note(const Node& node) noexcept {
+  TapeLog& log = tape_log;
+  const Tag first = recorder->first_tag;
+  if (log.window != first || log.end == log.limit || node.custom || node.n_operands > 3) [[unlikely]]
+    return note_slowly(node);
+  std::uint64_t word = (node.tag - first) | std::uint64_t{node.n_operands} << kTagIndexBits;
+  std::uint64_t foreign = 0;
+  for (std::size_t k = 0; k < node.n_operands; ++k) {
+    const Edge& edge = node.edge_of_operand[k];
+    if (!edge.wanted()) continue;
+    if (edge.to_leaf()) {
+      word |= std::uint64_t{1} << (32 + 2 * k);
+    } else {
+      word |= std::uint64_t{2} << (32 + 2 * k);
+      foreign |= (edge.node()->tag ^ first) >> kTagIndexBits;
+    }
+  }
+  if (foreign) [[unlikely]]
+    log.usable = false;
+  *log.end++ = word;
+}
 // Something happened to the tape that the log cannot tell: no macros until the window ends.
 void forget_log();
 

@@ -74,6 +74,7 @@ class Edge {
   void point_at(Value& operand);  // an edge that points nowhere yet
 
   bool wanted() const { return target_ != 0; }
+  bool to_leaf() const { return target_ & kLeaf; }
   Node* node() const { return target_ & kLeaf ? nullptr : reinterpret_cast<Node*>(target_); }
   Value* leaf() const { return target_ & kLeaf ? reinterpret_cast<Value*>(target_ ^ kLeaf) : nullptr; }
 

@@ -1,6 +1,8 @@
 // Puts ops on the tape as they are emitted.
 #pragma once
 
+#include <new>
+
 #include <runtime/engine/stream.hpp>
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
@@ -45,7 +47,7 @@ NodeRef begin_record(Op op, CallSite site, const std::array<Value*, N>& operands
   const Rule& rule = rule_of(op);
   for (std::size_t k = 0; k < N; ++k) connect(*node, k, *operands[k], rule);
   for (std::size_t k = 0; k < N; ++k)
-    if (node->saves >> k & 1) node->saved[k] = {ValueRef::share(operands[k]), operands[k]->owner()->version};
+    if (node->saves >> k & 1) new (&node->saved[k]) Saved{ValueRef::share(operands[k]), operands[k]->owner()->version};
   return node;
 }
 
