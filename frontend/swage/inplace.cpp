@@ -24,6 +24,7 @@ Tensor fitted(CallSite site, Op op, const Tensor& target, const Tensor& other) {
 }
 
 Tensor write(CallSite site, Op op, const Tensor& target, const Tensor& other) {
+  if (Tensor written = detail::expected_in_place(site, op, target, other); written.defined()) return written;
   return call_in_place(site, op, {target, fitted(site, op, target, other)});
 }
 

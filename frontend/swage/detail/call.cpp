@@ -237,6 +237,14 @@ Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand>
   return Tensor(std::move(result));
 }
 
+Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tensor& other) {
+  Value *const x = target.value(), *const y = other.value();
+  if (!x || !y || on_tape(*x, *y) || (x->base && GradMode::enabled())) return {};
+  const Recorder& at = *recorder;
+  if (at.differs(Recorder::head(op, 2, KeyHalf::kInPlace)) | at.differs(0, *x) | at.differs(1, *y)) return {};
+  return Tensor(ValueRef::adopt(recorder->defer_in_place(x, SiteScope::or_else(site), {})));
+}
+
 void require_defined(CallSite site, std::string_view op, const Tensor& tensor, std::string_view what) {
   if (!tensor.defined()) [[unlikely]]
     raise<ValueError>(SiteScope::or_else(site), "[{}] {} is an undefined tensor", op, what);
@@ -318,6 +326,16 @@ DType with_scalar(DType dtype, Scalar scalar) {
 
 namespace {
 
+// Where the path expects what is not in the window yet to enter, and then this op, it enters. A cast would stand between the two.
+[[gnu::noinline]] bool enter_ahead(CallSite site, Op op, std::uint32_t n_operands, Value* a, Value* b = nullptr) {
+  const int entering = !recorder->inside(*a) + (b && b != a && !recorder->inside(*b));
+  const ExpectedRecord* ahead = recorder->next;
+  for (int k = 0; k < entering; ++k, ++ahead)
+    if (ahead->key.op != Op::input) return false;
+  if (entering == 0 || ahead->key.op != op || ahead->key.n_operands != n_operands || ahead->key.flags != 0) return false;
+  return b ? enter(site, {a, b}) : enter(site, {a});
+}
+
 // The same for ops that the tape takes note of.
 [[gnu::noinline]] Tensor defer_on_tape(CallSite site, Op op, Value* a) {
   if (!info(op).differentiable) return Tensor(ValueRef::adopt(recorder->defer(site)));
@@ -342,6 +360,7 @@ Tensor unary(CallSite site, Op op, const Tensor& a) {
     if (on_tape(*x)) return defer_on_tape(SiteScope::or_else(site), op, x);
     return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
   }
+  if (x && recorder->next->key.op == Op::input && enter_ahead(site, op, 1, x)) return unary(site, op, a);
   return unary_slowly(site, op, a);
 }
 
@@ -353,6 +372,7 @@ Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
       if (on_tape(*x, *y)) return defer_on_tape(SiteScope::or_else(site), op, x, y);
       return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
     }
+    if (at.next->key.op == Op::input && enter_ahead(site, op, 2, x, y)) return binary(site, op, a, b);
   }
   return binary_slowly(site, op, a, b);
 }

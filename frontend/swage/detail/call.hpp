@@ -60,6 +60,8 @@ AttrId attribute_id(const Ints& ints, DType dtype, double real);
 Tensor call(CallSite site, Op op, std::initializer_list<Operand> operands, const Attr* attr = nullptr, std::int64_t start = 0);
 // The same, writing operand 0.
 Tensor call_in_place(CallSite site, Op op, std::initializer_list<Operand> operands);
+// The same if it is just what a known path expects; undefined, and nothing done, where it is not.
+Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tensor& other);
 
 // Raises ValueError where a tensor is undefined.
 void require_defined(CallSite site, std::string_view op, const Tensor& tensor, std::string_view what = "an operand");
