@@ -2,6 +2,7 @@
 // They are copied out when the path is left.
 #pragma once
 
+#include <new>
 #include <vector>
 
 #include <runtime/engine/recorder.hpp>
@@ -37,15 +38,20 @@ struct Window : Recorder {
   void sync() {
     if (on_path && cursor.trace) cursor.position = size();
   }
-  // Ops that the path expects are deferred from now on; paths are followed alone to `limit` records.
-  void arm(RecordIndex limit) {
+  // Ops that the path expects are deferred from now on; paths are followed alone to `limit` records. Without memory for that, ops go the
+  // slow way.
+  void arm(RecordIndex limit) noexcept {
     next = &kNothingExpected;
     if (!cursor.trace) return;
-    const auto& expected = cursor.trace->expect(limit);
-    if (size() >= expected.size()) return;
-    values.reserve(expected.size() + 1);
-    path = cursor.trace;
-    next = &expected[size()];
+    try {
+      const auto& expected = cursor.trace->expect(limit);
+      if (size() >= expected.size()) return;
+      values.reserve(expected.size() + 1);
+      path = cursor.trace;
+      next = &expected[size()];
+    } catch (const std::bad_alloc&) {
+      disarm();
+    }
   }
   void disarm() { next = &kNothingExpected; }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <span>
 #include <unordered_set>
 
@@ -231,13 +232,16 @@ void Macro::finish() {
     done_ = true;
     return;
   }
-  auto macro = std::make_unique<MacroRecord>();
-  macro->begin = begin_;
-  macro->end = static_cast<RecordIndex>(at.values.size());
-  macro->key.assign(tape_log.begin, tape_log.end);
-  macro->key.push_back(root_word_);
-  macro->key.push_back(seed_word_);
-  if (learn(*macro)) path_->macros.push_back(std::move(macro));
+  try {
+    auto macro = std::make_unique<MacroRecord>();
+    macro->begin = begin_;
+    macro->end = static_cast<RecordIndex>(at.values.size());
+    macro->key.assign(tape_log.begin, tape_log.end);
+    macro->key.push_back(root_word_);
+    macro->key.push_back(seed_word_);
+    if (learn(*macro)) path_->macros.push_back(std::move(macro));
+  } catch (const std::bad_alloc&) {  // the pass is done; it is remembered another time
+  }
   pass_is_done();
 }
 
