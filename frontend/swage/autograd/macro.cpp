@@ -227,7 +227,7 @@ void Macro::finish() {
   if (!path_) return;
   const Recorder& at = *recorder;
   if (!at.follows() || tape_log.window != at.first_tag || at.path != path_ || !repeats_ ||
-      path_->macros.size() >= kMostMacros || visits_.size() != reachable_) {
+      path_->macros.size() >= kMostMacros || visits_.size() != reachable_ || find()) {
     if (tape_log.window == at.first_tag) pass_is_done();
     done_ = true;
     return;
