@@ -23,6 +23,7 @@ class Handwritten : public CustomGradient {
                        bool reads_result);
 
   void free_saved() noexcept override { operands_.clear(); }
+  bool repeats() const override { return true; }
 
  protected:
   // AutogradError where it was changed in place since the call.

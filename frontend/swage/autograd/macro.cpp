@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 #include <span>
+#include <typeinfo>
 #include <unordered_set>
 
 #include <runtime/engine/interpreter.hpp>
@@ -110,6 +111,8 @@ void note_slowly(const Node& node) noexcept {
   }
   log.usable = log.usable && node.custom->repeats();
   append((node.tag - first) | kCustom | node.custom->edges.size() << kTagIndexBits);
+  const CustomGradient& custom = *node.custom;
+  append(reinterpret_cast<std::uintptr_t>(&typeid(custom)));
   for (const Edge& edge : node.custom->edges) {
     std::uint64_t word = 0;
     if (edge.wanted()) {
