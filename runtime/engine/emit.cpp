@@ -42,7 +42,11 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   if (call.op == Op::narrow) check_start(call);
   if (open && limit_reached(call))
     cut(window.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
-  if (!open) begin_window();
+  if (!open) {
+    if (engine.forked) [[unlikely]]
+      raise_forked(call);
+    begin_window();
+  }
   if (mode == WindowMode::untracked) return run_untracked(call);
 
   KeyHalf key = head_of_key(call);
@@ -101,6 +105,8 @@ void Stream::Impl::begin_window() {
     return;
   }
   if (engine.queue && engine.queue->finished() != collected) adopt_plans();
+  if (!remembered) [[unlikely]]
+    remember();
   window.epoch = next_epoch();
   window.cursor = {};
   window.on_path = true;
