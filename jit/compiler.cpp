@@ -1,8 +1,13 @@
 #include <jit/compiler.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <jit/blocking.hpp>
+#include <jit/cache/code_cache.hpp>
+#include <jit/cache/program_key.hpp>
+#include <jit/cache/stored_code.hpp>
 #include <jit/cpu/backend.hpp>
 #include <jit/cuda/text.hpp>
 #include <jit/groups.hpp>
@@ -36,19 +41,101 @@ Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes) {
 class CpuCompiler final : public Compiler {
  public:
   CompileResult compile(const Trace& recorded, const EscapeMask& escapes) override {
-    for (const KeyHalf& key : recorded.keys)
-      if (key.flags & KeyHalf::kAtOnce) throw CompileError("the trace touches memory that the user holds");
+    refuse_at_once(recorded);
     const Trace trace = in_best_layouts(recorded, escapes);
     const PlannedGroups planned = plan_groups(trace, escapes);
+    Code code = known_code(planned);
+    if (!code.missing.empty()) generate(trace, planned, code);
+    return assemble(trace, escapes, planned, code);
+  }
+
+  std::optional<CompileResult> recall(const Trace& recorded, const EscapeMask& escapes) override {
+    refuse_at_once(recorded);
+    const Trace trace = in_best_layouts(recorded, escapes);
+    const PlannedGroups planned = plan_groups(trace, escapes);
+    const Code code = known_code(planned);
+    if (!code.missing.empty()) return std::nullopt;
+    return assemble(trace, escapes, planned, code);
+  }
+
+  void forget() override { cache_.clear(); }
+
+ private:
+  // The functions of a trace's distinct programs.
+  struct Code {
+    std::vector<std::string> keys;
+    std::vector<NativeFunction> functions;
+    std::vector<std::size_t> missing;  // indices of programs that code must be generated for
+  };
+
+  static void refuse_at_once(const Trace& trace) {
+    for (const KeyHalf& key : trace.keys)
+      if (key.flags & KeyHalf::kAtOnce) throw CompileError("the trace touches memory that the user holds");
+  }
+
+  // What is in memory, and what is on disk.
+  Code known_code(const PlannedGroups& planned) {
+    Code code;
+    std::vector<CodeImage> images;
+    std::vector<std::size_t> stored;
+    for (std::size_t k = 0; k < planned.distinct.size(); ++k) {
+      code.keys.push_back(program_key(*planned.distinct[k]));
+      code.functions.push_back(cache_.find(code.keys.back()));
+      if (code.functions.back().call) continue;
+      if (auto image = load_code(code.keys.back())) {
+        images.push_back(std::move(*image));
+        stored.push_back(k);
+      } else {
+        code.missing.push_back(k);
+      }
+    }
+    place(images, stored, code);
+    for (std::size_t k : stored) cache_.add(code.keys[k], code.functions[k]);
+    return code;
+  }
+
+  static void place(std::span<const CodeImage> images, std::span<const std::size_t> programs, Code& code) {
+    if (images.empty()) return;
+    const auto pages = std::make_shared<const CodePages>(images);
+    for (std::size_t i = 0; i < programs.size(); ++i)
+      code.functions[programs[i]] = {reinterpret_cast<GroupFunction>(pages->entry(i)), pages};
+  }
+
+  void generate(const Trace& trace, const PlannedGroups& planned, Code& code) {
+    std::vector<const Program*> programs;
+    programs.reserve(code.missing.size());
+    for (std::size_t k : code.missing) programs.push_back(planned.distinct[k]);
+    const std::vector<CodeImage> images = backend_.generate(programs);
+    place(images, code.missing, code);
+    test(trace, planned, code);
+    for (std::size_t i = 0; i < code.missing.size(); ++i) {
+      const std::size_t k = code.missing[i];
+      cache_.add(code.keys[k], code.functions[k]);
+      store_code(code.keys[k], images[i]);
+    }
+  }
+
+  // Bits depend on code alone: what was tested once is not tested again.
+  void test(const Trace& trace, const PlannedGroups& planned, const Code& code) const {
+    if (!planted(PlantedFault::none)) return;  // fuzzing is to find it
+    const SelfTest self_test(trace, kernels_);
+    for (std::size_t k : code.missing) {
+      const auto g = static_cast<std::size_t>(std::ranges::find(planned.unique, static_cast<int>(k)) - planned.unique.begin());
+      if (const auto wrong = self_test.run(planned.grouping.groups[g], *planned.programs[g], code.functions[k].call))
+        throw CompileError(fmt::format("self-test: {}: {}", describe_group(trace, planned, g), *wrong));
+    }
+  }
+
+  CompileResult assemble(const Trace& trace, const EscapeMask& escapes, const PlannedGroups& planned, const Code& code) const {
     CompileResult result;
-    PlanParts parts{&trace, &escapes, &planned.grouping, {}, &kernels_, nullptr};
-    if (!planned.distinct.empty()) parts.code = backend_.compile(planned.distinct);
-    test(trace, planned, parts);
+    PlanParts parts{&trace, &escapes, &planned.grouping, {}, &kernels_, {}};
+    for (const NativeFunction& function : code.functions)
+      if (parts.code.empty() || parts.code.back() != function.pages) parts.code.push_back(function.pages);
     for (std::size_t g = 0; g < planned.grouping.groups.size(); ++g) {
       GroupStep step;
       if (planned.programs[g]) {
         const Program& program = planned.programs[g]->program;
-        step.function = parts.code->functions[static_cast<std::size_t>(planned.unique[g])];
+        step.function = code.functions[static_cast<std::size_t>(planned.unique[g])].call;
         step.units = program.units();
         step.grain = program.grain();
         step.parallel = step.units > step.grain && step.units * program.work_per_unit() >= kParallelElements;
@@ -63,27 +150,14 @@ class CpuCompiler final : public Compiler {
       result.fused_ops += group.records.size();
     }
     result.plan = make_plan(parts);
+    result.generated = code.missing.size();
     result.notes = fmt::format("{}", fmt::join(planned.grouping.notes, "\n"));
     return result;
   }
 
- private:
-  void test(const Trace& trace, const PlannedGroups& planned, const PlanParts& parts) const {
-    if (!planted(PlantedFault::none)) return;  // fuzzing is to find it
-    const SelfTest self_test(trace, kernels_);
-    std::vector<bool> tested(planned.distinct.size(), false);
-    for (std::size_t g = 0; g < planned.programs.size(); ++g) {
-      if (!planned.programs[g]) continue;
-      const auto k = static_cast<std::size_t>(planned.unique[g]);
-      if (tested[k]) continue;
-      tested[k] = true;
-      if (const auto wrong = self_test.run(planned.grouping.groups[g], *planned.programs[g], parts.code->functions[k]))
-        throw CompileError(fmt::format("self-test: {}: {}", describe_group(trace, planned, g), *wrong));
-    }
-  }
-
-  KernelTable kernels_ = cpu_kernel_table();
+  const KernelTable kernels_ = cpu_kernel_table();
   CpuBackend backend_;
+  CodeCache cache_;
 };
 
 }  // namespace

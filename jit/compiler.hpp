@@ -7,8 +7,8 @@
 
 namespace swage {
 
-// Holds a code generator and the code's linker; used by one thread at a time. Its plans may outlive it. Throws CompileError
-// where this machine has no code generator.
+// Holds a code generator, set up when code must first be generated, and the code of programs seen before. `compile` is used by one
+// thread at a time, `recall` by any. Its plans may outlive it.
 std::unique_ptr<Compiler> make_cpu_compiler();
 
 }  // namespace swage

@@ -224,7 +224,7 @@ class NativePlan final : public Plan {
     calls_.push_back(call);
   }
 
-  std::shared_ptr<NativeCode> code_;
+  std::vector<std::shared_ptr<const CodePages>> code_;
   std::vector<KeyHalf> keys_;
   std::vector<std::size_t> arena_offsets_;    // by storage
   std::vector<std::size_t> partial_offsets_;  // by group

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <jit/cpu/backend.hpp>
+#include <jit/cpu/code_pages.hpp>
 #include <jit/fusion.hpp>
 #include <jit/program.hpp>
 #include <runtime/engine/kernel_table.hpp>
@@ -28,7 +29,7 @@ struct PlanParts {
   const Grouping* grouping = nullptr;
   std::vector<GroupStep> groups;
   const KernelTable* kernels = nullptr;
-  std::shared_ptr<NativeCode> code;
+  std::vector<std::shared_ptr<const CodePages>> code;  // what keeps the functions
 };
 
 // Groups with less work than this run on the calling thread.

@@ -61,6 +61,7 @@ int run(int argc, char** argv) {
   add_run(app);
   add_trace(app);
   add_bench(app);
+  add_cache(app);
   add_demo(app);
   add_doctor(app);
   app.add_subcommand("help", "this text");

@@ -49,8 +49,10 @@ class Run {
     options.tier = settings_.tier == RunTier::eager    ? Tier::eager
                    : settings_.tier == RunTier::traced ? Tier::traced
                                                        : Tier::compiled;
+    options.remember = settings_.tier == RunTier::warm;
     set_engine_options(options);
     forget_traces();
+    forget_code();
     begun_ = engine_stats();
   }
 

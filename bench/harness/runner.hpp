@@ -2,7 +2,7 @@
 //
 //   eager   no trace is looked up or kept
 //   traced  traces are kept and recognised, nothing is compiled
-//   cold    the engine knows nothing at first; it compiles while the run is measured
+//   cold    the engine knows nothing at first, not even what earlier processes stored; it compiles while the run is measured
 //   warm    steady state: a first instance of the workload runs until plans carry it and the compile thread rests. It is then
 //           destroyed, and the one that is measured starts afresh from the same seed.
 //
@@ -52,7 +52,7 @@ struct StepInfo {
 };
 using StepObserver = std::function<void(const StepInfo&)>;
 
-// Drops all known traces first, so that several runs in one process do not help each other. Raises swage::Error for a workload
+// Drops all known traces and code first, so that several runs in one process do not help each other. Raises swage::Error for a workload
 // or an option that does not exist.
 Report run_workload(const RunSettings& settings, const StepObserver& observer = {});
 

@@ -9,7 +9,8 @@ double seconds(WarmUp::Clock::duration duration) { return std::chrono::duration<
 
 bool WarmUp::done(const EngineStats& stats, Clock::time_point now) {
   if (steps_++ == 0) start_ = now;
-  const bool quiet = steps_ > 1 && stats.traces == last_.traces && stats.compiles == last_.compiles;
+  const bool quiet =
+      steps_ > 1 && stats.traces == last_.traces && stats.compiles == last_.compiles && stats.assembled == last_.assembled;
   last_ = stats;
   if (!quiet) {
     quiet_steps_ = 0;

@@ -42,6 +42,7 @@ class Bench {
     EngineOptions options = engine_options();
     options.tier = Tier::compiled;
     options.weigh_cost = false;
+    options.remember = false;  // compile times are of code that is generated
     set_engine_options(options);
     figures.hit_10_us = plan_hit(10).hit_us;
     const Hit long_hit = plan_hit(100);
@@ -72,6 +73,7 @@ class Bench {
   // Runs a program until a plan carries it.
   bool heat(int n, int variant) {
     forget_traces();
+    forget_code();
     const std::uint64_t hits = stats().hits;
     for (int i = 0; i < 200 && stats().hits == hits; ++i) {
       const Tensor z = program(x_, y_, n, variant);

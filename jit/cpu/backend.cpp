@@ -10,8 +10,8 @@
 
 #include <jit/cpu/codegen.hpp>
 #include <jit/cpu/emit.hpp>
-#include <jit/cpu/linker.hpp>
 #include <jit/cpu/lower.hpp>
+#include <jit/cpu/target.hpp>
 
 namespace swage::jit {
 namespace {
@@ -21,39 +21,31 @@ constexpr int kCompilesPerContext = 256;
 
 std::string function_name(std::size_t k) { return "group_" + std::to_string(k); }
 
-class LinkedGroups final : public NativeCode {
- public:
-  explicit LinkedGroups(std::size_t groups) { functions.resize(groups); }
-  void take(std::unique_ptr<LinkedCode> code, const std::vector<std::size_t>& groups) {
-    for (std::size_t k = 0; k < groups.size(); ++k) functions[groups[k]] = reinterpret_cast<GroupFunction>(code->addresses[k]);
-    code_.push_back(std::move(code));
-  }
-
- private:
-  std::vector<std::unique_ptr<LinkedCode>> code_;
-};
-
 }  // namespace
 
 struct CpuBackend::Impl {
   std::unique_ptr<mlir::MLIRContext> context = make_context();
   Codegen codegen;
-  Linker linker;
   int compiles = 0;
 
   mlir::OwningOpRef<mlir::ModuleOp> emit(std::span<const Program* const> programs) {
     if (++compiles % kCompilesPerContext == 0) context = make_context();
     mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(context.get()));
-    for (std::size_t k = 0; k < programs.size(); ++k) emit_group(*module, function_name(k), *programs[k], codegen.avx512());
+    for (std::size_t k = 0; k < programs.size(); ++k) emit_group(*module, function_name(k), *programs[k], code_target().avx512);
     return module;
   }
 };
 
-CpuBackend::CpuBackend() : impl_(std::make_unique<Impl>()) {}
+CpuBackend::CpuBackend() = default;
 CpuBackend::~CpuBackend() = default;
 
-std::unique_ptr<NativeCode> CpuBackend::compile(std::span<const Program* const> programs) {
-  auto linked = std::make_unique<LinkedGroups>(programs.size());
+CpuBackend::Impl& CpuBackend::impl() {
+  if (!impl_) impl_ = std::make_unique<Impl>();
+  return *impl_;
+}
+
+std::vector<CodeImage> CpuBackend::generate(std::span<const Program* const> programs) {
+  std::vector<CodeImage> images(programs.size());
   // Strength reduction is the dearest pass, and only the nested loops of columns run faster for it: they get a module of
   // their own.
   for (const bool columns : {false, true}) {
@@ -67,17 +59,19 @@ std::unique_ptr<NativeCode> CpuBackend::compile(std::span<const Program* const> 
       chosen.push_back(programs[k]);
     }
     if (groups.empty()) continue;
-    auto module = impl_->emit(chosen);
+    auto module = impl().emit(chosen);
     llvm::LLVMContext context;
     const auto translated = lower(*module, context);
-    impl_->codegen.prepare(*translated);
-    linked->take(impl_->linker.link(impl_->codegen.object(*translated, columns), names), groups);
+    impl().codegen.prepare(*translated);
+    const auto object = impl().codegen.object(*translated, columns);
+    std::vector<CodeImage> made = images_of({object->getBufferStart(), object->getBufferSize()}, names);
+    for (std::size_t k = 0; k < groups.size(); ++k) images[groups[k]] = std::move(made[k]);
   }
-  return linked;
+  return images;
 }
 
 std::string CpuBackend::text(std::span<const Program* const> programs, Text stage) {
-  auto module = impl_->emit(programs);
+  auto module = impl().emit(programs);
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (stage == Text::mlir) {
@@ -86,8 +80,8 @@ std::string CpuBackend::text(std::span<const Program* const> programs, Text stag
   }
   llvm::LLVMContext context;
   const auto translated = lower(*module, context);
-  impl_->codegen.prepare(*translated);
-  if (stage == Text::assembly) return impl_->codegen.assembly(*translated);
+  impl().codegen.prepare(*translated);
+  if (stage == Text::assembly) return impl().codegen.assembly(*translated);
   translated->print(stream, nullptr);
   return text;
 }

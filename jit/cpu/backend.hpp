@@ -1,4 +1,4 @@
-// Group programs in, native functions out. The only part of cpu/ that the rest of jit/ sees; no LLVM or MLIR types in it.
+// Group programs in, machine code out. The only part of cpu/ that the rest of jit/ sees; no LLVM or MLIR types in it.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <jit/cpu/code_image.hpp>
 #include <jit/program.hpp>
 #include <runtime/trace/op_record.hpp>
 
@@ -15,24 +16,20 @@ namespace swage::jit {
 // entry, which is one more than the program has.
 using GroupFunction = void (*)(void* const* pointers, const ScalarValue* scalars, std::int64_t begin, std::int64_t end);
 
-class NativeCode {
- public:
-  virtual ~NativeCode() = default;
-  std::vector<GroupFunction> functions;  // one a program
-};
-
+// The code generator. Nothing of MLIR or LLVM is set up before the first call.
 class CpuBackend {
  public:
   CpuBackend();
   ~CpuBackend();
-  // Throws CompileError.
-  std::unique_ptr<NativeCode> compile(std::span<const Program* const> programs);
+  // One image a program, a GroupFunction each. Throws CompileError.
+  std::vector<CodeImage> generate(std::span<const Program* const> programs);
 
   enum class Text { mlir, llvm, assembly };
   std::string text(std::span<const Program* const> programs, Text stage);
 
  private:
   struct Impl;
+  Impl& impl();
   std::unique_ptr<Impl> impl_;
 };
 

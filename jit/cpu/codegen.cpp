@@ -1,8 +1,6 @@
 #include <jit/cpu/codegen.hpp>
 
-#include <cstdlib>
 #include <mutex>
-#include <string_view>
 
 #include <llvm/ADT/SmallVector.h>
 #include <llvm/IR/LegacyPassManager.h>
@@ -19,20 +17,11 @@
 #include <llvm/TargetParser/Host.h>
 #include <llvm/TargetParser/Triple.h>
 
+#include <jit/cpu/target.hpp>
 #include <runtime/core/error.hpp>
 
 namespace swage::jit {
 namespace {
-
-bool wants_avx512() {
-  const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  const char* asked = std::getenv("SWAGE_ISA");
-  return has && !(asked && std::string_view(asked) == "avx2");
-}
-
-constexpr const char* kAvx2 = "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+sse4.2,+cx16";
-constexpr const char* kAvx512 = ",+avx512f,+avx512dq,+avx512bw,+avx512vl,+avx512cd";
 
 // Passes that cost up to a third of the time and gained nothing on loops of vectors. They can be named only through options of
 // the process, which are read while a pipeline is put together.
@@ -46,7 +35,7 @@ std::mutex pipeline_mutex;
 
 }  // namespace
 
-Codegen::Codegen() : avx512_(wants_avx512()) {
+Codegen::Codegen() {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   const llvm::Triple triple(llvm::sys::getProcessTriple());
@@ -57,9 +46,8 @@ Codegen::Codegen() : avx512_(wants_avx512()) {
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   options.EnableFastISel = false;
   // The CPU's name only chooses the scheduling model; the features decide which instructions may appear.
-  const std::string features = std::string(kAvx2) + (avx512_ ? kAvx512 : "");
-  machine_.reset(target->createTargetMachine(triple, "x86-64", features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-                                             llvm::CodeGenOptLevel::Less, /*JIT=*/true));
+  machine_.reset(target->createTargetMachine(triple, "x86-64", code_target().features, options, llvm::Reloc::PIC_,
+                                             llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less, /*JIT=*/true));
   if (!machine_) throw CompileError("no target machine for " + triple.str());
 }
 
@@ -71,7 +59,7 @@ void Codegen::prepare(llvm::Module& module) const {
   for (llvm::Function& function : module) {
     if (function.isDeclaration()) continue;
     function.setDoesNotThrow();
-    if (avx512_) {
+    if (code_target().avx512) {
       function.addFnAttr("prefer-vector-width", "512");
       function.addFnAttr("min-legal-vector-width", "512");
     }

@@ -14,16 +14,14 @@ namespace swage::jit {
 
 class Codegen {
  public:
-  Codegen();  // for this machine; honours SWAGE_ISA (avx2 or avx512). Throws CompileError.
+  Codegen();  // for `code_target()`. Throws CompileError.
   ~Codegen();
 
   void prepare(llvm::Module& module) const;  // triple, layout and the attributes of every function
   std::unique_ptr<llvm::MemoryBuffer> object(llvm::Module& module, bool strength_reduction) const;
   std::string assembly(llvm::Module& module) const;
-  bool avx512() const { return avx512_; }
 
  private:
-  bool avx512_ = false;
   std::unique_ptr<llvm::TargetMachine> machine_;
 };
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <runtime/cache/stored_trace.hpp>
 #include <runtime/core/thread_pool.hpp>
 #include <runtime/engine/event_log.hpp>
 
@@ -54,36 +55,63 @@ void CompileQueue::work() {
   }
 }
 
+Compiler& CompileQueue::compiler() {
+  const std::lock_guard lock(making_);
+  if (!compiler_) {
+    if (!factory_) throw CompileError("this build has no compiler");
+    compiler_ = factory_();
+  }
+  return *compiler_;
+}
+
 void CompileQueue::compile(CompileJob job) {
   SerialScope alone;
   CompileOutcome outcome;
   const std::uint64_t start = job.clock();
   try {
+    Compiler& with = compiler();
     std::lock_guard lock(compiling_);
-    if (!compiler_) {
-      if (!factory_) throw CompileError("this build has no compiler");
-      compiler_ = factory_();
-    }
-    outcome.result = compiler_->compile(job.trace->trace, job.escapes);
+    outcome.result = with.compile(job.trace->trace, job.escapes);
     if (!outcome.result.plan) outcome.error = "the compiler gave no plan";
   } catch (const std::exception& error) {
     outcome.result = {};
     outcome.error = error.what();
   }
   outcome.ms = static_cast<double>(job.clock() - start) * 1e-6;
-  outcome.job = std::move(job);
-  const bool ok = outcome.error.empty();
-  event_log().add(ok ? EventCode::compiled : EventCode::failed, outcome.job.trace->trace.id, 0,
-                  static_cast<std::uint32_t>(outcome.ms * 1000));
-  std::lock_guard lock(mutex_);
-  if (ok) {
-    ++statistics_.published;
-    statistics_.ms.push_back(outcome.ms);
-  } else {
-    ++statistics_.failed;
+  outcome.job = job;
+  const bool ok = outcome.error.empty(), assembled = outcome.result.generated == 0;
+  event_log().add(!ok         ? EventCode::failed
+                  : assembled ? EventCode::assembled
+                              : EventCode::compiled,
+                  job.trace->trace.id, 0, static_cast<std::uint32_t>(outcome.ms * 1000));
+  {
+    std::lock_guard lock(mutex_);
+    if (ok)
+      (assembled ? statistics_.assemble_ms : statistics_.compile_ms).push_back(outcome.ms);
+    else
+      ++statistics_.failed;
+    outcomes_.push_back(std::move(outcome));
+    finished_.fetch_add(1, std::memory_order_release);
   }
-  outcomes_.push_back(std::move(outcome));
-  finished_.fetch_add(1, std::memory_order_release);
+  if (ok && !job.tight) store_trace(job.trace->trace, job.escapes, job.eager_ns);
+}
+
+CompileOutcome CompileQueue::recall(CompileJob job) {
+  CompileOutcome outcome;
+  const std::uint64_t start = job.clock();
+  try {
+    if (auto result = compiler().recall(job.trace->trace, job.escapes)) outcome.result = std::move(*result);
+  } catch (const std::exception& error) {
+    outcome.result = {};
+    outcome.error = error.what();
+  }
+  outcome.ms = static_cast<double>(job.clock() - start) * 1e-6;
+  outcome.job = std::move(job);
+  if (!outcome.result.plan) return outcome;
+  event_log().add(EventCode::assembled, outcome.job.trace->trace.id, 0, static_cast<std::uint32_t>(outcome.ms * 1000));
+  const std::lock_guard lock(mutex_);
+  statistics_.assemble_ms.push_back(outcome.ms);
+  return outcome;
 }
 
 std::vector<CompileOutcome> CompileQueue::collect(const void* stream) {
@@ -94,6 +122,21 @@ std::vector<CompileOutcome> CompileQueue::collect(const void* stream) {
   std::move(others, outcomes_.end(), std::back_inserter(mine));
   outcomes_.erase(others, outcomes_.end());
   return mine;
+}
+
+void CompileQueue::forget_code() {
+  wait();
+  const std::lock_guard lock(making_);
+  if (compiler_) compiler_->forget();
+}
+
+void CompileQueue::after_fork(bool in_child) {
+  if (in_child) {
+    jobs_.clear();
+    in_hand_ = 0;
+    stopped_ = true;
+  }
+  mutex_.unlock();
 }
 
 void CompileQueue::stop() {

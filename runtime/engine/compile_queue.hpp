@@ -23,6 +23,7 @@ struct CompileJob {
   const void* stream = nullptr;  // who asked
   bool tight = false;            // the mask is a part of what has escaped
   std::uint64_t (*clock)() = nullptr;
+  double eager_ns = 0;  // of its kernels, as far as known
 };
 
 struct CompileOutcome {
@@ -37,31 +38,39 @@ class CompileQueue {
   explicit CompileQueue(CompilerFactory factory) : factory_(factory) {}
 
   void submit(CompileJob job, bool background);
+  // Assembles a plan of code that is known, on the calling thread. Without a plan and without an error where code is missing.
+  CompileOutcome recall(CompileJob job);
   // What came back for this stream. `changed()` is cheap and may be asked at every segment.
   std::vector<CompileOutcome> collect(const void* stream);
   std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }
   // Until nothing is left to do. On a busy machine the lowest class hardly runs: who waits lends a hand.
   void wait();
   bool idle() const;
+  void forget_code();
   // Forgets what is queued, waits for the job in hand, and takes no more. Must happen before the static objects of the compiler's
   // libraries are destroyed, and those are registered while it compiles: later than any handler of ours could be. Only the
   // destructors of the main thread's thread-local objects run before them all.
   void stop();
 
+  // Around a fork: nothing is half done in the child, and nothing is left to wait for.
+  void before_fork() { mutex_.lock(); }
+  void after_fork(bool in_child);
+
   struct Statistics {
-    std::uint64_t published = 0, failed = 0;
-    std::vector<double> ms;
+    std::uint64_t failed = 0;
+    std::vector<double> compile_ms, assemble_ms;  // of each plan published, by whether code was generated for it
   };
   Statistics statistics() const;
 
  private:
   void work();
   void compile(CompileJob job);
+  Compiler& compiler();
   void finish_in_hand(std::unique_lock<std::mutex>& lock);
 
   CompilerFactory factory_;
-  std::unique_ptr<Compiler> compiler_;  // touched under compiling_
-  std::mutex compiling_;
+  std::unique_ptr<Compiler> compiler_;  // made under making_; its `compile` is called under compiling_
+  std::mutex making_, compiling_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, done_;

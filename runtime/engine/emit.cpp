@@ -43,7 +43,11 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   if (call.op == Op::narrow) check_start(call);
   if (open && limit_reached(call))
     cut(window.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
-  if (!open) begin_window();
+  if (!open) {
+    if (engine.forked) [[unlikely]]
+      raise_forked(call);
+    begin_window();
+  }
   if (mode == WindowMode::untracked) return run_untracked(call);
 
   KeyHalf key = head_of_key(call);
@@ -102,6 +106,8 @@ void Stream::Impl::begin_window() {
     return;
   }
   if (engine.queue && engine.queue->finished() != collected) adopt_plans();
+  if (!remembered) [[unlikely]]
+    remember();
   window.begin(next_epoch());
   kernel_ns = 0;
   touches_at_once = false;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <unistd.h>
 
+#include <runtime/cache/plan_cache.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/failure_report.hpp>
@@ -34,6 +35,7 @@ SharedEngine& shared_engine() {
     if (!kernel_factory) fail(__FILE__, __LINE__, "wire_engine was not called before the first op");
     made->kernels = kernel_factory();
     made->queue = new CompileQueue(compiler_factory);
+    refuse_after_fork(*made);
     write_log_at_exit();
     report_windows_on_failure();
     return made;
@@ -56,6 +58,7 @@ EngineOptions engine_options() { return shared_engine().options; }
 void set_engine_options(const EngineOptions& options) {
   mine().cut(CutReason::flush, {});
   shared_engine().options = options;
+  allow_cache_lookups(options.remember);
 }
 
 void forget_traces() {
@@ -63,13 +66,14 @@ void forget_traces() {
   impl.cut(CutReason::flush, {});
   impl.engine.queue->wait();
   impl.adopt_plans();
-  impl.trie.clear();
+  impl.forget();
   impl.structures.clear();
   impl.ledger = {};
-  impl.sightings.clear();
   impl.deferral_backoff = {};
   impl.tracking_backoff = {};
 }
+
+void forget_code() { shared_engine().queue->forget_code(); }
 
 void wait_for_compiler() { shared_engine().queue->wait(); }
 bool compiler_idle() { return shared_engine().queue->idle(); }
@@ -87,14 +91,18 @@ EngineStats engine_stats() {
     stats.traces += counters.traces.get();
   });
   auto compiled = shared_engine().queue->statistics();
-  stats.compiles = compiled.published;
+  stats.compiles = compiled.compile_ms.size();
+  stats.assembled = compiled.assemble_ms.size();
   stats.compile_failures = compiled.failed;
-  for (double ms : compiled.ms) stats.compile_ms_total += ms;
-  if (!compiled.ms.empty()) {
-    std::sort(compiled.ms.begin(), compiled.ms.end());
-    stats.compile_ms_p50 = compiled.ms[compiled.ms.size() / 2];
-    stats.compile_ms_max = compiled.ms.back();
-  }
+  for (double ms : compiled.compile_ms) stats.compile_ms_total += ms;
+  const auto summary = [](std::vector<double>& ms, double& p50, double& max) {
+    if (ms.empty()) return;
+    std::sort(ms.begin(), ms.end());
+    p50 = ms[ms.size() / 2];
+    max = ms.back();
+  };
+  summary(compiled.compile_ms, stats.compile_ms_p50, stats.compile_ms_max);
+  summary(compiled.assemble_ms, stats.assemble_ms_p50, stats.assemble_ms_max);
   return stats;
 }
 

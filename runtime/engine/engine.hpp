@@ -30,6 +30,7 @@ struct EngineOptions {
   std::uint32_t soft_window_limit = 4096;               // past it, the window ends where its head record recurs …
   std::uint32_t hard_window_limit = 65536;              // … and past this one anywhere
   std::size_t max_traces = 4096;                        // known traces of a stream …
+  bool remember = true;                                 // use what earlier processes stored (runtime/cache)
   std::uint64_t (*clock)() = &nanoseconds_since_start;  // what kernels, plans and compilations are timed by
   std::size_t max_trace_bytes = 64u << 20;              // … and their bytes; the ones unused for longest go first
 };
@@ -43,9 +44,11 @@ struct EngineStats {
   std::uint64_t misses = 0;      // windows that matched no known trace to the end
   std::uint64_t side_exits = 0;  // deferred windows replayed by the interpreter
   std::uint64_t traces = 0;      // distinct traces kept
-  std::uint64_t compiles = 0;    // plans published
+  std::uint64_t compiles = 0;    // plans published that code was generated for
+  std::uint64_t assembled = 0;   // plans put together from code that was known
   std::uint64_t compile_failures = 0;
   double compile_ms_p50 = 0, compile_ms_max = 0, compile_ms_total = 0;
+  double assemble_ms_p50 = 0, assemble_ms_max = 0;
 };
 
 // Wires in the kernels and the compiler. Called once, before the first op; the frontend does it at first use.
@@ -57,6 +60,7 @@ EngineOptions engine_options();
 // Settles the calling thread's window first. Known traces and plans are kept unless `forget` is called too.
 void set_engine_options(const EngineOptions& options);
 void forget_traces();      // drops every known trace and plan (waits for the compile thread)
+void forget_code();        // drops the code kept for later traces (waits for the compile thread)
 void wait_for_compiler();  // until the compile thread has nothing left to do
 bool compiler_idle();
 

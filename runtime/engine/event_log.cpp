@@ -39,6 +39,24 @@ std::uint64_t EventLog::total() const {
   return decisions_.total + hits_.total;
 }
 
+void EventLog::remark(std::string text) {
+  constexpr std::size_t kMostRemarks = 256;
+  const std::lock_guard lock(mutex_);
+  if (std::ranges::find(remarks_, text) != remarks_.end()) return;
+  if (remarks_.size() == kMostRemarks) remarks_.erase(remarks_.begin());
+  remarks_.push_back(std::move(text));
+}
+
+std::vector<std::string> EventLog::remarks() const {
+  const std::lock_guard lock(mutex_);
+  return remarks_;
+}
+
+void EventLog::clear_remarks() {
+  const std::lock_guard lock(mutex_);
+  remarks_.clear();
+}
+
 EventLog& event_log() {
   static auto* log = new EventLog;
   return *log;

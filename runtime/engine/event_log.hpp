@@ -18,6 +18,7 @@ enum class EventCode : std::uint32_t {
   kept,          // a window became a known trace
   requested,     // its compilation was queued
   compiled,      // a plan was published; value = microseconds
+  assembled,     // the same, of code that was known: none was generated
   adopted,       // at a segment start; value = 1: a plan for a part of what has escaped
   failed,        // the compilation failed; the trace's refusal says why
   refused,       // not to be compiled at all; the trace's refusal says why
@@ -30,10 +31,11 @@ enum class EventCode : std::uint32_t {
   shelved,       // its plan does not pay and waits; value = its time in percent of the eager one
   resumed,       // a shelved plan is tried again
   storm,         // not compiled, for earlier compilations of its structure have not paid yet; value = how many there were
+  remembered,    // traces of earlier processes entered the trie; value = how many
 };
-inline constexpr std::array<std::string_view, 15> kEventNames = {
-    "kept",      "requested",    "compiled",     "adopted", "failed",  "refused", "hit",  "missed",
-    "side_exit", "check_failed", "escapes_grew", "evicted", "shelved", "resumed", "storm"};
+inline constexpr std::array<std::string_view, 17> kEventNames = {
+    "kept",      "requested",    "compiled",     "assembled", "adopted", "failed",  "refused", "hit",       "missed",
+    "side_exit", "check_failed", "escapes_grew", "evicted",   "shelved", "resumed", "storm",   "remembered"};
 
 struct Event {
   std::uint64_t ns = 0;  // since the process began
@@ -52,6 +54,14 @@ class EventLog {
   std::vector<Event> events() const;  // oldest first
   std::uint64_t total() const;        // ever added
 
+  void before_fork() { mutex_.lock(); }
+  void after_fork() { mutex_.unlock(); }
+
+  // What no trace is to blame for, in words; the same words count once. Bounded too.
+  void remark(std::string text);
+  std::vector<std::string> remarks() const;  // oldest first
+  void clear_remarks();
+
  private:
   struct Ring {
     std::vector<Event> events;
@@ -59,6 +69,7 @@ class EventLog {
   };
   mutable std::mutex mutex_;
   Ring decisions_, hits_;
+  std::vector<std::string> remarks_;
 };
 
 EventLog& event_log();

@@ -35,6 +35,7 @@ struct KnownTrace {
 
   bool dropped = false;  // no longer in the trie
 
+  bool promised = false;  // of an earlier process: its plan is assembled when the program first reaches its end
   AdoptedPlan wide, tight;
   std::uint64_t held = 0;      // digest of the storages that escaped at the last hit of the wide plan
   std::uint32_t held_for = 0;  // hits in a row that it has been so
@@ -54,6 +55,7 @@ struct KnownTrace {
   std::uint64_t last_used = 0;    // the window that last ran along it
 
   bool has_plan() const { return wide.plan != nullptr; }
+  bool counted() const { return (has_plan() || promised) && !shelved; }  // among the plans of the trie
   std::size_t bytes() const;  // what keeping it takes, code apart
 
   // The first `limit` records as the recorder reads them, and one that nothing matches. Made at first use.

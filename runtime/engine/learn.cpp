@@ -1,6 +1,7 @@
 // What the engine learns from a window that ended: which traces to keep, to compile, to shelve, to drop.
 #include <algorithm>
 
+#include <runtime/cache/stored_trace.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
@@ -56,6 +57,7 @@ void Stream::Impl::keep_window() {
   if (sightings.size() >= 1 << 16) sightings.clear();
   if (++sightings[short_hash] < options.runs_before_keeping) {
     tracking_backoff.failed();
+    note_beginning();
     return;
   }
   // The cursor may have been lost on the way (an op that raised), and yet the window be a known one.
@@ -65,17 +67,9 @@ void Stream::Impl::keep_window() {
     return;
   }
   tracking_backoff.succeeded();
-  auto known = std::make_shared<KnownTrace>();
-  known->trace.id = next_trace_id();
-  known->trace.keys = window.keys;
-  known->trace.results = window.results;
-  for (const ValueHalf& half : window.values) known->trace.sites.push_back(half.site);
-  complete(known->trace);
+  std::shared_ptr<KnownTrace> known = new_known(window_trace());
   known->history.runs = 1;
-  known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
-  known->last_used = window_count;
   known->seen = escapes();
-  known->ledger = ledger_of(known->trace);
   if (touches_at_once) {
     known->history.compilable = false;
     known->refusal = "it touches borrowed or exposed memory, whose ops run at once";
@@ -85,6 +79,25 @@ void Stream::Impl::keep_window() {
   event_log().add(EventCode::kept, known->trace.id);
   consider(trie.insert(std::move(known)));
   if (trie.traces().size() > options.max_traces || trie.bytes() > options.max_trace_bytes) make_room();
+}
+
+Trace Stream::Impl::window_trace() const {
+  Trace trace;
+  trace.keys = window.keys;
+  trace.results = window.results;
+  for (const ValueHalf& half : window.values) trace.sites.push_back(half.site);
+  complete(trace);
+  return trace;
+}
+
+std::shared_ptr<KnownTrace> Stream::Impl::new_known(Trace trace) {
+  auto known = std::make_shared<KnownTrace>();
+  known->trace = std::move(trace);
+  known->trace.id = next_trace_id();
+  known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
+  known->last_used = window_count;
+  known->ledger = ledger_of(known->trace);
+  return known;
 }
 
 std::shared_ptr<Ledger> Stream::Impl::ledger_of(const Trace& trace) {
@@ -121,7 +134,8 @@ void Stream::Impl::consider(KnownTrace& known) {
 void Stream::Impl::request(KnownTrace& known, const EscapeMask& escapes, bool tight) {
   const auto found =
       std::find_if(trie.traces().begin(), trie.traces().end(), [&](const auto& trace) { return trace.get() == &known; });
-  engine.queue->submit({*found, escapes, &self, tight, engine.options.clock}, engine.options.background);
+  engine.queue->submit({*found, escapes, &self, tight, engine.options.clock, known.history.eager_ns},
+                       engine.options.background);
 }
 
 void Stream::Impl::adopt_plans() {
@@ -147,7 +161,7 @@ void Stream::Impl::adopt(CompileOutcome& outcome) {
     return;
   }
   AdoptedPlan& adopted = outcome.job.tight ? known.tight : known.wide;
-  const bool counted = known.has_plan() && !known.shelved;
+  const bool counted = known.counted();
   adopted = {std::move(outcome.result.plan), {}, {}};
   for (RecordIndex i = 0; i < known.trace.size(); ++i)
     if (adopted.plan->escapes().test(i)) adopted.outputs.push_back(i);
@@ -181,6 +195,7 @@ void Stream::Impl::judge(KnownTrace& known, const AdoptedPlan& plan) {
   event_log().add(EventCode::shelved, known.trace.id, 0, percent);
   trie.remove_plan(known);
   known.shelved = true;
+  drop_trace(known.trace);  // the next process is better off without
   if (shelve(known.history)) return;
   known.history.compilable = false;
   known.refusal = "its plans were slower than its kernels one by one";

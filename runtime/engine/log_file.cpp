@@ -91,9 +91,9 @@ bool write_log(const std::filesystem::path& path) {
                      json_string(command_line()), static_cast<double>(nanoseconds_since_start()) * 1e-9));
     const EngineStats stats = engine_stats();
     line(fmt::format(
-        R"({{"counters":{{"ops":{},"compiled_ops":{},"windows":{},"hits":{},"misses":{},"side_exits":{},"traces":{},"compiles":{},"compile_failures":{},"compile_ms_total":{:.3f}}}}})",
+        R"({{"counters":{{"ops":{},"compiled_ops":{},"windows":{},"hits":{},"misses":{},"side_exits":{},"traces":{},"compiles":{},"assembled":{},"compile_failures":{},"compile_ms_total":{:.3f}}}}})",
         stats.ops, stats.compiled_ops, stats.windows, stats.hits, stats.misses, stats.side_exits, stats.traces, stats.compiles,
-        stats.compile_failures, stats.compile_ms_total));
+        stats.assembled, stats.compile_failures, stats.compile_ms_total));
     std::unordered_map<std::uint32_t, const KnownTrace*> by_id;
     StreamRegistry::get().each([&](Stream& stream) {
       for (const auto& known : stream.impl().trie.traces()) {
@@ -101,6 +101,7 @@ bool write_log(const std::filesystem::path& path) {
         by_id[known->trace.id] = known.get();
       }
     });
+    for (const std::string& remark : event_log().remarks()) line(fmt::format(R"({{"remark":{}}})", json_string(remark)));
     for (const Event& event : event_log().events()) {
       std::string why;
       const bool left = event.code == EventCode::missed || event.code == EventCode::side_exit;
@@ -141,6 +142,7 @@ void write_log_at_exit() {
     write_path = folder / fmt::format("run-{}.jsonl", getpid());
   }
   std::atexit([] {
+    if (shared_engine().forked) return;  // the parent writes it
     const std::filesystem::path path(write_path);
     if (!write_log(path)) {
       fmt::print(stderr, "swage: the event log could not be written to {}\n", write_path);

@@ -4,6 +4,7 @@
 //   {"counters":{"ops","compiled_ops","windows","hits","misses","side_exits","traces","compiles",…}}
 //   {"trace":id,"records","ops","runs","hits","side_exits","eager_us","plan","compile_ms","groups","fused_ops",
 //    "library_calls","refusal","notes","text"}                       text: the trace with its escapes, as parse_trace reads it
+//   {"remark":text}                                                 what no trace is to blame for, such as a cache entry rejected
 //   {"event":name,"ns","trace","position","value","why"}             oldest first
 //
 // SWAGE_LOG=PATH chooses the file, SWAGE_LOG=off writes none. By default the file is run-PID.jsonl in the folder below, of which

@@ -44,14 +44,21 @@ struct CompileResult {
   std::size_t groups = 0;         // fused groups
   std::size_t fused_ops = 0;      // primitives inside them
   std::size_t library_calls = 0;  // primitives bound as calls
+  std::size_t generated = 1;      // loops that code was generated for; 0: the plan was assembled of code that was known
   std::string notes;              // why neighbours were not fused, one line each
 };
 
-// Runs on the compile thread. Throws CompileError (with the reason, in words) for what it cannot compile.
+// Throws CompileError (with the reason, in words) for what it cannot compile.
 class Compiler {
  public:
   virtual ~Compiler() = default;
+  // Runs on the compile thread.
   virtual CompileResult compile(const Trace& trace, const EscapeMask& escapes) = 0;
+  // The plan of a trace whose code is known already, in a millisecond or two; none where code would have to be generated. Runs on
+  // any thread, beside `compile`.
+  virtual std::optional<CompileResult> recall(const Trace&, const EscapeMask&) { return std::nullopt; }
+  // Drops the code that is kept for later traces. Living plans keep theirs.
+  virtual void forget() {}
 };
 
 }  // namespace swage

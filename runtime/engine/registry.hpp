@@ -20,6 +20,13 @@ class StreamRegistry {
     for (Stream* stream : streams_) f(*stream);
   }
 
+  void before_fork() { mutex_.lock(); }
+  template <class F>
+  void after_fork(F&& f) {
+    for (Stream* stream : streams_) f(*stream);
+    mutex_.unlock();
+  }
+
  private:
   void give_back(Stream* stream);
 

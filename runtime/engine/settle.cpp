@@ -40,7 +40,7 @@ void Stream::Impl::cut(CutReason reason, CallSite site) {
   const ValueHalf half{nullptr, 0, {}, site};
   const bool known = window.on_path && trie.advance(window.cursor, key);
   if (mode == WindowMode::deferring) {
-    if (known && window.cursor.trace->has_plan() && !window.cursor.trace->shelved) {
+    if (known && !window.cursor.trace->shelved && (window.cursor.trace->has_plan() || recall(*window.cursor.trace))) {
       window.push(key, 0, half);
       if (run_plan(*window.cursor.trace)) {
         finish(window.cursor.trace);
@@ -241,6 +241,7 @@ void Stream::Impl::finish(KnownTrace* hit) {
     deferral_backoff.succeeded();
     tracking_backoff.succeeded();
     event_log().add(EventCode::hit, hit->trace.id);
+    if (!beginning.empty()) compile_beginning();
   } else if (window.on_path) {
     ran_eagerly(*window.cursor.trace);
   } else {

@@ -29,8 +29,13 @@ struct SharedEngine {
   KernelTable kernels;
   CompileQueue* queue = nullptr;
   EngineOptions options;
+  bool forked = false;  // this process is a child of the one whose engine it was
 };
 SharedEngine& shared_engine();
+
+// fork.cpp. Threads do not follow into a child: it may start another program, but its ops are refused.
+void refuse_after_fork(SharedEngine& engine);
+[[noreturn]] void raise_forked(const OpCall& call);
 
 enum class WindowMode : std::uint8_t { untracked, running, deferring };
 
@@ -77,6 +82,17 @@ struct Stream::Impl {
   void judge(KnownTrace& known, const AdoptedPlan& plan);
   void make_room();
   std::shared_ptr<Ledger> ledger_of(const Trace& trace);
+  Trace window_trace() const;
+  std::shared_ptr<KnownTrace> new_known(Trace trace);
+
+  void abandon() noexcept;  // fork.cpp
+
+  // remember.cpp
+  void remember();
+  bool recall(KnownTrace& known);
+  void note_beginning();
+  void compile_beginning();
+  void forget() noexcept;
 
   Stream& self;
   SharedEngine& engine;
@@ -93,6 +109,9 @@ struct Stream::Impl {
   CallSite head_site;
 
   TraceTrie trie;
+  bool remembered = false;                             // what earlier processes stored is in the trie
+  std::uint32_t noted = 0;                             // windows that might be in `beginning`
+  std::vector<std::shared_ptr<KnownTrace>> beginning;  // what the stream ran first, and so far once
   Backoff deferral_backoff, tracking_backoff;
   std::unordered_map<std::uint64_t, std::uint32_t> sightings;
   std::uint64_t collected = 0;  // outcomes of the compile queue seen so far

@@ -51,7 +51,7 @@ std::size_t TraceTrie::evict(std::size_t most_traces, std::size_t most_bytes) {
   for (KnownTrace* trace : oldest) {
     if (left <= most_traces && bytes_ <= most_bytes) break;
     if (trace->children > 0) continue;
-    if (trace->has_plan() && !trace->shelved) remove_plan(*trace);
+    if (trace->counted()) remove_plan(*trace);
     edges_.erase({trace->parent, trace->shared, trace->trace.keys[trace->shared]});
     if (trace->parent) --trace->parent->children;
     bytes_ -= trace->bytes();

@@ -82,6 +82,7 @@ TierRun run_with(const EngineOptions& wanted, const Body& body) {
   run.stats.side_exits = after.side_exits - before.side_exits;
   run.stats.traces = after.traces - before.traces;
   run.stats.compiles = after.compiles - before.compiles;
+  run.stats.assembled = after.assembled - before.assembled;
   run.stats.compile_failures = after.compile_failures - before.compile_failures;
   return run;
 }

@@ -147,6 +147,13 @@ class FakeCompiler : public Compiler {
     result.plan = std::make_unique<InterpretingPlan>(trace, escapes);
     return result;
   }
+  std::optional<CompileResult> recall(const Trace& trace, const EscapeMask& escapes) override {
+    if (!control().knows_code) return std::nullopt;
+    CompileResult result;
+    result.plan = std::make_unique<InterpretingPlan>(trace, escapes);
+    result.generated = 0;
+    return result;
+  }
 };
 
 const bool wired = (wire_engine(&kernels, &make_compiler), true);

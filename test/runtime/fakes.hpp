@@ -21,6 +21,7 @@ struct Control {
   std::uint64_t plans_run = 0;
   std::size_t escapes_written = 0;  // by the latest plan
   int refusals = 0;                 // compilations to refuse
+  bool knows_code = false;          // whether plans can be recalled
   // The time that fake_clock() shows, and what moves it on.
   std::uint64_t now_ns = 0, kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000;
 };

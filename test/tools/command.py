@@ -21,7 +21,8 @@ class CommandTest(unittest.TestCase):
 
     def swage(self, *arguments, code=0, **environment):
         """The finished process of `swage ARGUMENTS…`, which must end with this exit code."""
-        surroundings = {**os.environ, "XDG_RUNTIME_DIR": str(self.folder), **environment}
+        surroundings = {**os.environ, "XDG_RUNTIME_DIR": str(self.folder),
+                        "SWAGE_CACHE": str(self.folder / "cache"), **environment}
         if "SWAGE_LOG" not in environment:
             surroundings.pop("SWAGE_LOG", None)
         done = subprocess.run([COMMAND, *map(str, arguments)], cwd=self.folder, env=surroundings, text=True,

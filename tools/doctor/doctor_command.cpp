@@ -52,7 +52,7 @@ void doctor() {
   const dnnl_version_t* dnnl = dnnl_version();
   line("onednn", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch));
   line("gpu", gpu());
-  line("cache", "none yet: plans are kept in memory");
+  line("cache", cache_summary());
   line("logs", log_folder().string());
 }
 

@@ -42,7 +42,7 @@ class Progress {
     if (now < next_) return;
     if (next_ != Clock::time_point{}) {
       if (info.warming_up)
-        fmt::print(stderr, "warming up: step {}, {} plans\n", info.step, info.stats.compiles);
+        fmt::print(stderr, "warming up: step {}, {} plans\n", info.step, info.stats.compiles + info.stats.assembled);
       else
         fmt::print(stderr, "step {}{}{}\n", info.step, info.steps > 0 ? fmt::format(" of {}", info.steps) : "",
                    info.outputs.loss.defined() ? fmt::format(", loss {:.4f}", info.outputs.loss.item()) : "");

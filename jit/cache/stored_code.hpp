@@ -1,0 +1,19 @@
+// Code that outlives its process: images by program, in the plan cache.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <jit/cpu/code_image.hpp>
+
+namespace swage::jit {
+
+// What code depends on beside its program: build, LLVM, CPU, options.
+const std::string& code_environment();
+
+// Only code that passed its self-test is stored.
+std::optional<CodeImage> load_code(std::string_view program_key);
+void store_code(std::string_view program_key, const CodeImage& image);
+
+}  // namespace swage::jit
