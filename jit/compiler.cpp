@@ -10,6 +10,7 @@
 #include <jit/cache/stored_code.hpp>
 #include <jit/cpu/backend.hpp>
 #include <jit/cuda/text.hpp>
+#include <jit/family.hpp>
 #include <jit/groups.hpp>
 #include <jit/inspect.hpp>
 #include <jit/plan.hpp>
@@ -28,7 +29,7 @@ std::string describe_group(const Trace& trace, const PlannedGroups& planned, std
   std::string text = fmt::format("group {}:", g);
   for (RecordIndex i : group.records) text += fmt::format(" %{} {}", i, name_of(trace.keys[i].op));
   if (group.library) return text + " (library)";
-  return planned.programs[g] ? text + " — " + to_string(planned.programs[g]->program) : text + " (no effect)";
+  return planned.programs[g] ? text + " — " + to_string(planned.programs[g]->code) : text + " (no effect)";
 }
 
 Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes) {
@@ -43,22 +44,31 @@ class CpuCompiler final : public Compiler {
   CompileResult compile(const Trace& recorded, const EscapeMask& escapes) override {
     refuse_at_once(recorded);
     const Trace trace = in_best_layouts(recorded, escapes);
-    const PlannedGroups planned = plan_groups(trace, escapes);
-    Code code = known_code(planned);
-    if (!code.missing.empty()) generate(trace, planned, code);
-    return assemble(trace, escapes, planned, code);
+    FamilyPlan plan = families_.plan(trace, escapes);
+    if (!plan.siblings.empty()) {
+      try {
+        return compile(trace, escapes, plan);
+      } catch (const CompileError&) {  // code that is shared could not be made: it gets its own
+        plan = {plan_groups(trace, escapes), {}, false};
+      }
+    }
+    return compile(trace, escapes, plan);
   }
 
   std::optional<CompileResult> recall(const Trace& recorded, const EscapeMask& escapes) override {
     refuse_at_once(recorded);
     const Trace trace = in_best_layouts(recorded, escapes);
-    const PlannedGroups planned = plan_groups(trace, escapes);
-    const Code code = known_code(planned);
+    const FamilyPlan plan = families_.plan(trace, escapes);
+    const Code code = known_code(plan.planned);
     if (!code.missing.empty()) return std::nullopt;
-    return assemble(trace, escapes, planned, code);
+    families_.remember(trace, escapes, plan);
+    return assemble(trace, escapes, plan.planned, code);
   }
 
-  void forget() override { cache_.clear(); }
+  void forget() override {
+    families_.clear();
+    cache_.clear();
+  }
 
  private:
   // The functions of a trace's distinct programs.
@@ -71,6 +81,13 @@ class CpuCompiler final : public Compiler {
   static void refuse_at_once(const Trace& trace) {
     for (const KeyHalf& key : trace.keys)
       if (key.flags & KeyHalf::kAtOnce) throw CompileError("the trace touches memory that the user holds");
+  }
+
+  CompileResult compile(const Trace& trace, const EscapeMask& escapes, const FamilyPlan& plan) {
+    Code code = known_code(plan.planned);
+    if (!code.missing.empty()) generate(trace, escapes, plan, code);
+    families_.remember(trace, escapes, plan);
+    return assemble(trace, escapes, plan.planned, code);
   }
 
   // What is in memory, and what is on disk.
@@ -101,13 +118,14 @@ class CpuCompiler final : public Compiler {
       code.functions[programs[i]] = {reinterpret_cast<GroupFunction>(pages->entry(i)), pages};
   }
 
-  void generate(const Trace& trace, const PlannedGroups& planned, Code& code) {
+  void generate(const Trace& trace, const EscapeMask& escapes, const FamilyPlan& plan, Code& code) {
     std::vector<const Program*> programs;
     programs.reserve(code.missing.size());
-    for (std::size_t k : code.missing) programs.push_back(planned.distinct[k]);
+    for (std::size_t k : code.missing) programs.push_back(plan.planned.distinct[k]);
     const std::vector<CodeImage> images = backend_.generate(programs);
     place(images, code.missing, code);
-    test(trace, planned, code);
+    test(trace, plan.planned, plan.planned, code);
+    for (const Rehearsal& other : rehearsals(trace, escapes, plan)) test(other.trace, other.planned, plan.planned, code);
     for (std::size_t i = 0; i < code.missing.size(); ++i) {
       const std::size_t k = code.missing[i];
       cache_.add(code.keys[k], code.functions[k]);
@@ -115,13 +133,17 @@ class CpuCompiler final : public Compiler {
     }
   }
 
-  // Bits depend on code alone: what was tested once is not tested again.
-  void test(const Trace& trace, const PlannedGroups& planned, const Code& code) const {
+  // Bits depend on code alone: what was tested once is not tested again. `planned` may be of a sibling that shares code with the
+  // plan that it was generated for.
+  void test(const Trace& trace, const PlannedGroups& planned, const PlannedGroups& generated, const Code& code) const {
     if (!planted(PlantedFault::none)) return;  // fuzzing is to find it
     const SelfTest self_test(trace, kernels_);
     for (std::size_t k : code.missing) {
-      const auto g = static_cast<std::size_t>(std::ranges::find(planned.unique, static_cast<int>(k)) - planned.unique.begin());
-      if (const auto wrong = self_test.run(planned.grouping.groups[g], *planned.programs[g], code.functions[k].call))
+      const auto of_sibling = [&](const std::optional<BoundProgram>& p) { return p && p->code == *generated.distinct[k]; };
+      const auto found = std::ranges::find_if(planned.programs, of_sibling);
+      if (found == planned.programs.end()) continue;
+      const auto g = static_cast<std::size_t>(found - planned.programs.begin());
+      if (const auto wrong = self_test.run(planned.grouping.groups[g], **found, code.functions[k].call))
         throw CompileError(fmt::format("self-test: {}: {}", describe_group(trace, planned, g), *wrong));
     }
   }
@@ -156,6 +178,7 @@ class CpuCompiler final : public Compiler {
   }
 
   const KernelTable kernels_ = cpu_kernel_table();
+  Families families_;
   CpuBackend backend_;
   CodeCache cache_;
 };

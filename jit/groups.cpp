@@ -27,7 +27,7 @@ bool attempt(const Trace& trace, const EscapeMask& escapes, Lone lone, std::vect
       continue;
     }
     try {
-      BoundProgram program = build_program(trace, escapes, planned.grouping, static_cast<int>(g));
+      BoundProgram program = build_program({&trace, &planned.grouping}, {}, escapes, static_cast<int>(g));
       if (!program.program.stores.empty()) planned.programs[g] = std::move(program);
     } catch (const CompileError& error) {
       for (RecordIndex i : group.records)
@@ -40,6 +40,19 @@ bool attempt(const Trace& trace, const EscapeMask& escapes, Lone lone, std::vect
   return settled;
 }
 
+// Merges equal programs.
+void find_distinct(PlannedGroups& planned) {
+  planned.unique.assign(planned.programs.size(), -1);
+  for (std::size_t g = 0; g < planned.programs.size(); ++g) {
+    if (!planned.programs[g]) continue;
+    const Program& program = planned.programs[g]->code;
+    const auto same =
+        std::find_if(planned.distinct.begin(), planned.distinct.end(), [&](const Program* other) { return *other == program; });
+    planned.unique[g] = static_cast<int>(same - planned.distinct.begin());
+    if (same == planned.distinct.end()) planned.distinct.push_back(&program);
+  }
+}
+
 }  // namespace
 
 PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone) {
@@ -50,15 +63,25 @@ PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lo
   }
   auto& notes = planned.grouping.notes;
   notes.insert(notes.end(), refusals.begin(), refusals.end());
-  planned.unique.assign(planned.programs.size(), -1);
-  for (std::size_t g = 0; g < planned.programs.size(); ++g) {
-    if (!planned.programs[g]) continue;
-    const Program& program = planned.programs[g]->program;
-    const auto same =
-        std::find_if(planned.distinct.begin(), planned.distinct.end(), [&](const Program* other) { return *other == program; });
-    planned.unique[g] = static_cast<int>(same - planned.distinct.begin());
-    if (same == planned.distinct.end()) planned.distinct.push_back(&program);
+  find_distinct(planned);
+  return planned;
+}
+
+std::optional<PlannedGroups> plan_grouped(const Trace& trace, const EscapeMask& escapes, Grouping grouping,
+                                          std::span<const GroupedTrace> siblings) {
+  PlannedGroups planned;
+  planned.grouping = std::move(grouping);
+  planned.programs.resize(planned.grouping.groups.size());
+  try {
+    for (std::size_t g = 0; g < planned.programs.size(); ++g) {
+      if (planned.grouping.groups[g].library || planned.grouping.groups[g].records.empty()) continue;
+      BoundProgram program = build_program({&trace, &planned.grouping}, siblings, escapes, static_cast<int>(g));
+      if (!program.program.stores.empty()) planned.programs[g] = std::move(program);
+    }
+  } catch (const CompileError&) {
+    return std::nullopt;
   }
+  find_distinct(planned);
   return planned;
 }
 

@@ -21,4 +21,8 @@ enum class Lone : std::uint8_t { to_kernels, to_groups };
 // Records that no group gains from, or that have no loop nest, are left to their kernels.
 PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone = Lone::to_kernels);
 
+// A trace that is grouped already, as its siblings are, with programs whose code all of them share. Nothing where there are none.
+std::optional<PlannedGroups> plan_grouped(const Trace& trace, const EscapeMask& escapes, Grouping grouping,
+                                          std::span<const GroupedTrace> siblings);
+
 }  // namespace swage::jit

@@ -102,7 +102,7 @@ class NativePlan final : public Plan {
       const std::int64_t offset = has_offset(address.origin) ? frame.values[address.origin].offset : 0;
       addresses_[address.slot] = base + offset * address.element_size;
     }
-    for (std::size_t k = 0; k < scalar_records_.size(); ++k) scalars_[k] = frame.values[scalar_records_[k]].scalar;
+    for (const auto& [slot, record] : scalar_slots_) scalars_[slot] = frame.values[record].scalar;
   }
 
   void bind_call(LibraryCall& call, const PlanFrame& frame) {
@@ -174,7 +174,7 @@ class NativePlan final : public Plan {
   void add_group(const Trace& trace, const GroupStep& step, std::size_t partial_offset) {
     GroupCall call{step.function,
                    static_cast<std::uint32_t>(addresses_.size()),
-                   static_cast<std::uint32_t>(scalar_records_.size()),
+                   static_cast<std::uint32_t>(scalars_.size()),
                    step.units,
                    step.grain,
                    step.parallel,
@@ -184,8 +184,11 @@ class NativePlan final : public Plan {
       fixed_.push_back({static_cast<std::uint32_t>(addresses_.size()), partial_offset});
       addresses_.push_back(nullptr);
     }
-    for (RecordIndex record : step.binding->scalars) scalar_records_.push_back(record);
-    scalars_.resize(scalar_records_.size());
+    for (RecordIndex record : step.binding->scalars) {
+      scalar_slots_.push_back({static_cast<std::uint32_t>(scalars_.size()), record});
+      scalars_.emplace_back();
+    }
+    scalars_.insert(scalars_.end(), step.binding->constants.begin(), step.binding->constants.end());
     steps_.push_back(static_cast<std::uint32_t>(groups_.size()));
     groups_.push_back(call);
   }
@@ -234,7 +237,11 @@ class NativePlan final : public Plan {
   std::vector<std::uint32_t> checked_;
   std::vector<ArenaAddress> fixed_;
   std::vector<MovingAddress> moving_;
-  std::vector<RecordIndex> scalar_records_;
+  struct ScalarSlot {
+    std::uint32_t slot;
+    RecordIndex record;
+  };
+  std::vector<ScalarSlot> scalar_slots_;
   std::vector<void*> addresses_;
   std::vector<ScalarValue> scalars_;
   char* bound_arena_ = nullptr;

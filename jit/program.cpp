@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <jit/symbols.hpp>
 #include <runtime/core/planted_fault.hpp>
 #include <runtime/ops/reduction_tree.hpp>
 
@@ -16,15 +17,20 @@ constexpr std::int64_t kKeptBytes = 128 << 10;  // stack memory of one group fun
 constexpr std::int64_t kFewResults = 8;         // rows or strips: fewer leave threads without work
 constexpr std::int64_t kSplitElements = 16384;  // smaller groups run on one thread anyway
 
+// Builds one program from several traces at once: what is legal must be so in all of them.
 class Builder {
  public:
-  Builder(const Trace& trace, const EscapeMask& escapes, const Grouping& grouping, int g)
-      : trace_(trace),
-        escapes_(escapes),
-        grouping_(grouping),
-        g_(g),
-        space_(grouping.groups[static_cast<std::size_t>(g)].space),
-        origins_(offset_origins(trace)) {}
+  Builder(const GroupedTrace& at_hand, std::span<const GroupedTrace> siblings, const EscapeMask& escapes, int g)
+      : trace_(*at_hand.trace), escapes_(escapes), grouping_(*at_hand.grouping), g_(g), origins_(offset_origins(trace_)) {
+    const auto add_member = [&](const GroupedTrace& member) {
+      members_.push_back({member.trace, member.grouping->groups[static_cast<std::size_t>(g)].space, {}});
+    };
+    add_member(at_hand);
+    for (const GroupedTrace& sibling : siblings) add_member(sibling);
+    for (const Member& member : members_)
+      if (member.space.reduced != space().reduced || member.space.dims.rank() != space().dims.rank())
+        throw CompileError("siblings with other spaces");
+  }
 
   BoundProgram run() {
     for (RecordIndex i : grouping_.groups[static_cast<std::size_t>(g_)].records) add(i);
@@ -33,21 +39,69 @@ class Builder {
     arrange();
     hoist();
     keep_costly_values();
+    bound_.code = program_;
+    if (members_.size() > 1) {
+      std::vector<const Numbers*> numbers;
+      for (const Member& member : members_) numbers.push_back(&member.numbers);
+      bound_.binding.constants = name_symbols(bound_.code, numbers);
+    }
     return std::move(bound_);
   }
 
  private:
+  using Accesses = std::vector<Access>;  // by member
+
+  // One of the traces, and the numbers that it gives the program.
+  struct Member {
+    const Trace* trace;
+    Space space;
+    Numbers numbers;
+  };
+
   struct Current {  // the latest value of the elements that an access names
-    Access access;
+    Accesses accesses;
     int node = 0;
     int pointer = -1;
     bool loaded = false, written = false;
+    const Access& access() const { return accesses[0]; }
   };
+
+  const Space& space() const { return members_[0].space; }
+  template <class F>
+  bool in_all(F&& f) const {
+    return std::all_of(members_.begin(), members_.end(), f);
+  }
+  // Whether a number differs from member to member.
+  template <class F>
+  bool varies(F&& number) const {
+    return std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return number(m) != number(members_[0]); });
+  }
+  bool row_varies() const {
+    return varies([](const Member& m) { return m.numbers.inner; });
+  }
+
+  // Extents over which record `i` runs, or those of its result, by member.
+  using Extents = const Dims& (*)(const Trace&, RecordIndex);
+  Accesses accesses_of(RecordIndex i, RecordIndex value, Extents extents, Level level) const {
+    Accesses accesses;
+    for (const Member& member : members_) {
+      auto access = access_of(*member.trace, origins_, value, extents(*member.trace, i), member.space, level);
+      if (!access) throw CompileError("siblings whose shapes do not line up");
+      accesses.push_back(*access);
+    }
+    return accesses;
+  }
+  static const Dims& result_extents(const Trace& trace, RecordIndex i) { return desc_of(trace.results[i]).dims; }
+
+  Level level_of(RecordIndex i) const {
+    const auto level = [&](const Member& member) { return level_in(member.space, extents_of(*member.trace, i).product()); };
+    if (!level(members_[0]) || varies(level)) throw CompileError("siblings that run over other spaces");
+    return *level(members_[0]);
+  }
 
   void add(RecordIndex i) {
     const KeyHalf& key = trace_.keys[i];
-    const Dims& dims = extents_of(trace_, i);
-    const Level level = *level_in(space_, dims.product());
+    const Level level = level_of(i);
     const bool reduces = kind_of(key.op) == OpKind::reduction;
     Node node;
     node.kind = reduces ? Node::Kind::reduce : Node::Kind::arithmetic;
@@ -58,7 +112,7 @@ class Builder {
       if (key.op == Op::assign && k == 0) continue;
       int arg;
       if (key.operands[k].is_tensor()) {
-        arg = read(*access_of(trace_, origins_, trace_.operand(i, k), dims, space_, level));
+        arg = read(accesses_of(i, trace_.operand(i, k), extents_of, level));
         const Node& source = program_.nodes[static_cast<std::size_t>(arg)];
         node.pass = std::max(node.pass, source.pass + (source.level == Level::row && level == Level::inner &&
                                                        depends_on_reduction_[static_cast<std::size_t>(arg)]));
@@ -72,8 +126,7 @@ class Builder {
       value = node.args[key.op == Op::assign ? 1 : 0];
     else
       value = append(node);
-    const Dims& result_dims = desc_of(trace_.results[i]).dims;
-    Current& target = current(*access_of(trace_, origins_, i, result_dims, space_, node.level));
+    Current& target = current(accesses_of(i, i, result_extents, node.level));
     target.node = value;
     target.written = true;
   }
@@ -98,6 +151,7 @@ class Builder {
     if (operand.ref == kLiteral) {
       node.kind = Node::Kind::literal;
       node.real = attribute_of(trace_.keys[i].attr).real;
+      for (Member& member : members_) member.numbers.literals.push_back(attribute_of(member.trace->keys[i].attr).real);
     } else {
       node.kind = Node::Kind::slot;
       node.index = program_.n_scalars++;
@@ -106,13 +160,13 @@ class Builder {
     return append(node);
   }
 
-  int read(const Access& access) {
-    Current& value = current(access);
+  int read(const Accesses& accesses) {
+    Current& value = current(accesses);
     if (value.node < 0) {
       Node node;
       node.kind = Node::Kind::load;
-      node.dtype = access.dtype;
-      node.level = constant_in_row(access) ? Level::row : Level::inner;
+      node.dtype = accesses[0].dtype;
+      node.level = constant_in_row(accesses[0]) ? Level::row : Level::inner;
       node.index = pointer(value);
       value.loaded = true;
       value.node = append(node);
@@ -121,24 +175,29 @@ class Builder {
   }
 
   bool constant_in_row(const Access& access) const {
-    if (space_.reduced == 0) return false;  // decided when the loops are arranged
-    for (int d = 0; d < space_.dims.rank(); ++d)
-      if (space_.is_reduced(d) && access.strides[d] != 0) return false;
+    if (space().reduced == 0) return false;  // decided when the loops are arranged
+    for (int d = 0; d < space().dims.rank(); ++d)
+      if (space().is_reduced(d) && access.strides[d] != 0) return false;
     return true;
   }
 
-  Current& current(const Access& access) {
-    for (Current& value : current_)
-      if (value.access == access) return value;
-    return current_.emplace_back(Current{access, -1});
+  Current& current(const Accesses& accesses) {
+    for (Current& value : current_) {
+      if (value.accesses == accesses) return value;
+      for (std::size_t m = 0; m < members_.size(); ++m)
+        if (value.accesses[m] == accesses[m]) throw CompileError("siblings in which other elements coincide");
+    }
+    return current_.emplace_back(Current{accesses, -1});
   }
 
   int pointer(Current& value) {
     if (value.pointer < 0) {
       value.pointer = static_cast<int>(program_.pointers.size());
-      program_.pointers.push_back({value.access.dtype, {}, {}, {}, false});
-      bound_.binding.pointers.push_back({value.access.storage, value.access.origin, value.access.dtype, value.access.strides});
-      strides_.push_back(value.access.strides);
+      const Access& access = value.access();
+      program_.pointers.push_back({access.dtype, {}, {}, {}, false});
+      bound_.binding.pointers.push_back({access.storage, access.origin, access.dtype, access.strides});
+      for (Member& member : members_) member.numbers.pointers.push_back({access.dtype, {}, {}, {}, false});
+      accesses_.push_back(value.accesses);
     }
     return value.pointer;
   }
@@ -160,13 +219,13 @@ class Builder {
 
   void add_stores() {
     for (Current& value : current_) {
-      if (!value.written || !grouping_.stored(trace_, escapes_, value.access.storage, g_)) continue;
-      if (planted(PlantedFault::escape) && value.access.storage == last_escape()) continue;
+      if (!value.written || !grouping_.stored(trace_, escapes_, value.access().storage, g_)) continue;
+      if (planted(PlantedFault::escape) && value.access().storage == last_escape()) continue;
       const int target = pointer(value);
       program_.pointers[static_cast<std::size_t>(target)].written = true;
       const Node& node = program_.nodes[static_cast<std::size_t>(value.node)];
       const bool waits = node.level == Level::row && depends_on_reduction_[static_cast<std::size_t>(value.node)] &&
-                         !constant_in_row(value.access);
+                         !constant_in_row(value.access());
       program_.stores.push_back({target, value.node, node.pass + waits});
       rewritten_.push_back(value.loaded);
     }
@@ -179,13 +238,16 @@ class Builder {
 
   // Adjacent dimensions of the list that every pointer walks evenly become one; extents of 1 vanish.
   std::vector<std::vector<int>> collapse(const std::vector<int>& dims) const {
+    const auto walks_evenly = [&](int a, int b) {  // b inside a
+      for (const Accesses& accesses : accesses_)
+        for (std::size_t m = 0; m < members_.size(); ++m)
+          if (accesses[m].strides[a] != accesses[m].strides[b] * members_[m].space.dims[b]) return false;
+      return true;
+    };
     std::vector<std::vector<int>> runs;
     for (int d : dims) {
-      if (space_.dims[d] == 1) continue;
-      const bool even = !runs.empty() && std::all_of(strides_.begin(), strides_.end(), [&](const Dims& strides) {
-        return strides[runs.back().back()] == strides[d] * space_.dims[d];
-      });
-      if (even)
+      if (in_all([&](const Member& member) { return member.space.dims[d] == 1; })) continue;
+      if (!runs.empty() && walks_evenly(runs.back().back(), d))
         runs.back().push_back(d);
       else
         runs.push_back({d});
@@ -193,42 +255,43 @@ class Builder {
     return runs;
   }
 
-  std::int64_t extent(const std::vector<int>& run) const {
-    std::int64_t product = 1;
-    for (int d : run) product *= space_.dims[d];
-    return product;
-  }
-
-  // Fills extents and strides from runs of dimensions.
-  void assign(const std::vector<std::vector<int>>& runs, Dims& extents, Dims Pointer::* member) {
-    for (const auto& run : runs) {
-      extents.push_back(extent(run));
-      for (std::size_t p = 0; p < strides_.size(); ++p) (program_.pointers[p].*member).push_back(strides_[p][run.back()]);
-    }
+  // Fills extents and strides of every member from runs of dimensions.
+  void assign(const std::vector<std::vector<int>>& runs, Dims Numbers::* extents, Dims Pointer::* strides) {
+    for (const auto& run : runs)
+      for (std::size_t m = 0; m < members_.size(); ++m) {
+        std::int64_t extent = 1;
+        for (int d : run) extent *= members_[m].space.dims[d];
+        (members_[m].numbers.*extents).push_back(extent);
+        for (std::size_t p = 0; p < accesses_.size(); ++p)
+          (members_[m].numbers.pointers[p].*strides).push_back(accesses_[p][m].strides[run.back()]);
+      }
   }
 
   // Chooses which dimensions are walked by rows, by the inner loop and by vectors.
   void arrange() {
     std::vector<int> kept, reduced;
-    for (int d = 0; d < space_.dims.rank(); ++d) (space_.is_reduced(d) ? reduced : kept).push_back(d);
-    if (space_.reduced == 0) {
+    for (int d = 0; d < space().dims.rank(); ++d) (space().is_reduced(d) ? reduced : kept).push_back(d);
+    if (space().reduced == 0) {
       sort_by_store(kept);
       bound_.order = kept;
       auto runs = collapse(kept);
-      const bool flat = runs.size() <= 1 && (runs.empty() || std::all_of(strides_.begin(), strides_.end(), [&](const Dims& s) {
-                                               return s[runs[0].back()] <= 1;
-                                             }));
+      const auto dense = [&](const Accesses& accesses) {
+        return std::all_of(accesses.begin(), accesses.end(), [&](const Access& a) { return a.strides[runs[0].back()] <= 1; });
+      };
+      const bool flat = runs.size() <= 1 && (runs.empty() || std::all_of(accesses_.begin(), accesses_.end(), dense));
       program_.form = flat ? Form::flat : Form::rows;
       std::vector<std::vector<int>> last;
       if (!runs.empty()) {
         last.push_back(runs.back());
         runs.pop_back();
       }
-      assign(runs, program_.outer, &Pointer::outer);
-      assign(last, program_.inner, &Pointer::inner);
-      if (program_.inner.empty()) {
-        program_.inner.push_back(1);
-        for (Pointer& pointer : program_.pointers) pointer.inner.push_back(0);
+      assign(runs, &Numbers::outer, &Pointer::outer);
+      assign(last, &Numbers::inner, &Pointer::inner);
+      if (last.empty()) {
+        for (Member& member : members_) {
+          member.numbers.inner.push_back(1);
+          for (Pointer& pointer : member.numbers.pointers) pointer.inner.push_back(0);
+        }
       }
     } else {
       bound_.order = kept;
@@ -236,28 +299,55 @@ class Builder {
       const int last_reduced = reduced_runs.back().back();
       const int last_kept = kept_runs.empty() ? -1 : kept_runs.back().back();
       program_.form = last_kept > last_reduced ? Form::columns : Form::rows;
-      assign(reduced_runs, program_.inner, &Pointer::inner);
+      assign(reduced_runs, &Numbers::inner, &Pointer::inner);
       if (program_.form == Form::columns) {
-        Dims columns;
-        assign({kept_runs.back()}, columns, &Pointer::vector);
-        program_.columns = columns[0];
-        // Longer strips read memory better; at least eight of them leave work for threads.
-        if (program_.passes == 1) program_.strip = std::clamp<std::int64_t>(columns[0] / (8 * kLanes), 1, 8);
+        assign({kept_runs.back()}, &Numbers::outer, &Pointer::vector);
+        for (Member& member : members_) {
+          member.numbers.columns = member.numbers.outer[0];
+          member.numbers.outer = {};
+        }
         kept_runs.pop_back();
       }
-      assign(kept_runs, program_.outer, &Pointer::outer);
+      assign(kept_runs, &Numbers::outer, &Pointer::outer);
     }
-    program_.split = space_.reduced != 0 && program_.passes == 1 && program_.blocks() > 1 && program_.results() < kFewResults &&
-                     space_.numel() >= kSplitElements;
-    for (const Store& store : program_.stores) check_store(program_.pointers[static_cast<std::size_t>(store.pointer)]);
-    if (!program_.straddles()) return;
-    const int last = program_.inner.rank() - 1;
-    if (program_.inner[last] < kLanes) throw CompileError("a vector of reduced elements is more than two stretches of memory");
+    take_numbers();
+    choose_shape();
+    for (const Member& member : members_) {
+      for (const Store& store : program_.stores) check_store(member.numbers.pointers[static_cast<std::size_t>(store.pointer)]);
+      const Dims& inner = member.numbers.inner;
+      if (program_.form == Form::rows && inner.rank() > 1 && inner[inner.rank() - 1] < kLanes)
+        throw CompileError("a vector of reduced elements is more than two stretches of memory");
+    }
+  }
+
+  void take_numbers() {
+    const Numbers& numbers = members_[0].numbers;
+    program_.outer = numbers.outer;
+    program_.inner = numbers.inner;
+    program_.columns = numbers.columns;
+    for (std::size_t p = 0; p < program_.pointers.size(); ++p) {
+      const bool written = program_.pointers[p].written;
+      program_.pointers[p] = numbers.pointers[p];
+      program_.pointers[p].written = written;
+    }
+  }
+
+  void choose_shape() {
+    const bool columns_vary = varies([](const Member& m) { return m.numbers.columns; });
+    // Longer strips read memory better; at least eight of them leave work for threads.
+    if (program_.form == Form::columns && program_.passes == 1 && !columns_vary)
+      program_.strip = std::clamp<std::int64_t>(program_.columns / (8 * kLanes), 1, 8);
+    if (space().reduced == 0 || program_.passes != 1) return;
+    // Where rows have no fixed length, any may turn out a long one.
+    const bool results_vary = columns_vary || varies([](const Member& m) { return m.numbers.outer; });
+    if (results_vary || program_.results() >= kFewResults) return;
+    program_.split = row_varies() || (program_.blocks() > 1 && space().numel() >= kSplitElements);
   }
 
   // Pointwise loops may run in any order: the one that walks the first result by ascending addresses.
   void sort_by_store(std::vector<int>& dims) const {
-    const Dims& first = strides_[static_cast<std::size_t>(program_.stores[0].pointer)];
+    const std::size_t decides = members_.size() > 1 ? 1 : 0;  // the same member, whichever trace is at hand
+    const Dims& first = accesses_[static_cast<std::size_t>(program_.stores[0].pointer)][decides].strides;
     std::stable_sort(dims.begin(), dims.end(), [&](int a, int b) { return first[a] > first[b]; });
   }
 
@@ -284,9 +374,13 @@ class Builder {
 
   // Values that cost more than a load and are needed in several passes are computed once, into scratch memory on the stack.
   void keep_costly_values() {
-    const std::int64_t n = program_.inner.product();
-    if (program_.passes == 1 || (program_.form == Form::rows && n <= kLanes)) return;
-    const std::int64_t elements = program_.form == Form::columns ? n * kLanes : n + kLanes;
+    if (program_.passes == 1) return;
+    if (program_.form == Form::rows && !row_varies() && program_.inner.product() <= kLanes) return;
+    std::int64_t elements = 0;  // of the longest row
+    for (const Member& member : members_) {
+      const std::int64_t n = member.numbers.inner.product();
+      elements = std::max(elements, program_.form == Form::columns ? n * kLanes : n + kLanes);
+    }
     std::int64_t budget = kKeptBytes;
     std::vector<int> first(program_.nodes.size(), -1);  // by node: the pass that needs it first
     for (int pass = 0; pass < program_.passes; ++pass) {
@@ -337,10 +431,10 @@ class Builder {
   const EscapeMask& escapes_;
   const Grouping& grouping_;
   int g_;
-  Space space_;
   std::vector<RecordIndex> origins_;
+  std::vector<Member> members_;  // the trace at hand, then its siblings
   std::vector<Current> current_;
-  std::vector<Dims> strides_;  // by pointer, over the space
+  std::vector<Accesses> accesses_;  // by pointer
   std::vector<bool> depends_on_reduction_;
   std::vector<bool> rewritten_;  // by store
   BoundProgram bound_;
@@ -378,18 +472,26 @@ int Program::reductions() const {
       std::count_if(nodes.begin(), nodes.end(), [](const Node& node) { return node.kind == Node::Kind::reduce; }));
 }
 
-BoundProgram build_program(const Trace& trace, const EscapeMask& escapes, const Grouping& grouping, int g) {
-  return Builder(trace, escapes, grouping, g).run();
+BoundProgram build_program(const GroupedTrace& at_hand, std::span<const GroupedTrace> siblings, const EscapeMask& escapes,
+                           int g) {
+  return Builder(at_hand, siblings, escapes, g).run();
 }
 
 std::string to_string(const Program& program) {
   constexpr std::string_view forms[] = {"flat", "rows", "columns"};
-  std::string text = fmt::format("{} {} × {}", forms[static_cast<int>(program.form)], swage::to_string(program.outer),
-                                 swage::to_string(program.inner));
-  if (program.form == Form::columns) text += fmt::format(" × {} columns", program.columns);
-  if (program.split) text += fmt::format(" in {} blocks", program.blocks());
-  return text + fmt::format(", {} passes, {} pointers, {} nodes, {} stores", program.passes, program.pointers.size(),
-                            program.nodes.size(), program.stores.size());
+  const auto number = [](std::int64_t n) { return is_symbol(n) ? fmt::format("n{}", symbol_index(n)) : fmt::format("{}", n); };
+  const auto numbers = [&](const Dims& dims) {
+    std::string text;
+    for (std::int64_t n : dims) text += (text.empty() ? "" : "×") + number(n);
+    return text.empty() ? std::string("()") : text;
+  };
+  std::string text =
+      fmt::format("{} {} × {}", forms[static_cast<int>(program.form)], numbers(program.outer), numbers(program.inner));
+  if (program.form == Form::columns) text += fmt::format(" × {} columns", number(program.columns));
+  if (program.split) text += has_symbols(program.inner) ? " in blocks" : fmt::format(" in {} blocks", program.blocks());
+  text += fmt::format(", {} passes, {} pointers, {} nodes, {} stores", program.passes, program.pointers.size(),
+                      program.nodes.size(), program.stores.size());
+  return program.n_symbols == 0 ? text : text + fmt::format(", {} symbols", program.n_symbols);
 }
 
 }  // namespace swage::jit

@@ -2,6 +2,9 @@
 // Pointers and scalars are numbered locally; the binding says what they stand for in a trace.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,14 @@ enum class Form : std::uint8_t {
 
 inline constexpr std::int64_t kLanes = 16;
 
+// A number of a program (an extent, a stride) that its code takes at run time, because it differs between the traces that share
+// the code: the k-th of the constants that lie behind the scalars. True extents and strides are never negative.
+inline constexpr std::int64_t kFirstSymbol = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t symbol(int k) { return kFirstSymbol + k; }
+constexpr bool is_symbol(std::int64_t number) { return number < 0; }
+constexpr int symbol_index(std::int64_t number) { return static_cast<int>(number - kFirstSymbol); }
+inline bool has_symbols(const Dims& numbers) { return std::any_of(numbers.begin(), numbers.end(), is_symbol); }
+
 struct Pointer {
   DType dtype = DType::f32;
   Dims outer, inner, vector;  // strides over the program's dimensions of that name
@@ -32,7 +43,7 @@ struct Node {
   DType dtype = DType::f32;    // of the value
   Level level = Level::inner;  // whether it differs from element to element of a row
   DType scalar_class = DType::f64;
-  int index = 0;       // load: pointer; slot: scalar
+  int index = 0;       // load: pointer; slot: scalar (n_scalars + k: the k-th constant)
   int pass = 0;        // reductions that lie before it
   int kept_from = -1;  // the pass that computes it for later ones too; -1: every pass computes it
   double real = 0;     // literal
@@ -57,13 +68,19 @@ struct Program {
   bool split = false;
   int passes = 1;
   int n_scalars = 0;
+  int n_symbols = 0;
   std::vector<Pointer> pointers;
   std::vector<Node> nodes;
   std::vector<Store> stores;
   friend bool operator==(const Program&, const Program&) = default;
 
   // Rows whose vectors may cross from one stretch of memory into the next.
-  bool straddles() const { return form == Form::rows && inner.rank() > 1 && inner[inner.rank() - 1] % kLanes != 0; }
+  bool straddles() const {
+    if (form != Form::rows || inner.rank() < 2) return false;
+    const std::int64_t last = inner[inner.rank() - 1];
+    return is_symbol(last) || last % kLanes != 0;
+  }
+  // Of programs without symbols only:
   std::int64_t blocks() const;         // of the reduction tree, in a row
   std::int64_t results() const;        // rows, or strips of columns
   std::int64_t units() const;          // extent of the range that a function of this program is given
@@ -83,17 +100,27 @@ struct Binding {
     Dims strides;  // over the group's space
   };
   std::vector<Place> pointers;
-  std::vector<RecordIndex> scalars;  // records whose scalar slot is meant
+  std::vector<RecordIndex> scalars;    // records whose scalar slot is meant
+  std::vector<ScalarValue> constants;  // values of the symbols, behind the scalars
 };
 
 struct BoundProgram {
-  Program program;
+  Program program;  // with the numbers of this trace
+  Program code;     // what code is generated for: numbers that differ from the siblings' are symbols
   Binding binding;
   std::vector<int> order;  // the kept dimensions of the group's space as the units walk them, outermost first
 };
 
-// Throws CompileError where a group that fusion allows has no loop nest here; its records then run alone.
-BoundProgram build_program(const Trace& trace, const EscapeMask& escapes, const Grouping& grouping, int g);
+// A trace, grouped. Siblings are traces that differ in numbers only, grouped alike.
+struct GroupedTrace {
+  const Trace* trace = nullptr;
+  const Grouping* grouping = nullptr;
+};
+
+// Throws CompileError where a group that fusion allows has no loop nest here (its records then run alone), or none that it shares
+// with the siblings. The first sibling's numbers decide what is a matter of taste, so that all of a family get the same code.
+BoundProgram build_program(const GroupedTrace& at_hand, std::span<const GroupedTrace> siblings, const EscapeMask& escapes,
+                           int g);
 
 std::string to_string(const Program& program);
 

@@ -144,8 +144,9 @@ void SelfTest::call(const BoundProgram& bound, GroupFunction function, std::int6
   const Buffer partials(static_cast<std::size_t>(bound.program.partial_bytes()));
   if (bound.program.split) pointers.push_back(partials.data);
   std::vector<ScalarValue> scalars;
-  scalars.reserve(bound.binding.scalars.size());
+  scalars.reserve(bound.binding.scalars.size() + bound.binding.constants.size());
   for (RecordIndex i : bound.binding.scalars) scalars.push_back(values_[i].scalar);
+  scalars.insert(scalars.end(), bound.binding.constants.begin(), bound.binding.constants.end());
   const std::int64_t grain = bound.program.grain();
   const std::int64_t middle = begin + (end - begin) / 2 / grain * grain;  // in two parts, as threads would
   if (middle > begin) function(pointers.data(), scalars.data(), begin, middle);

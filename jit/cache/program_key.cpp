@@ -56,9 +56,9 @@ class Writer {
 }  // namespace
 
 std::string program_key(const Program& program) {
-  const auto& [form, outer, inner, columns, strip, split, passes, n_scalars, pointers, nodes, stores] = program;
+  const auto& [form, outer, inner, columns, strip, split, passes, n_scalars, n_symbols, pointers, nodes, stores] = program;
   Writer writer;
-  writer.add_all(form, outer, inner, columns, strip, split, passes, n_scalars, pointers, nodes, stores);
+  writer.add_all(form, outer, inner, columns, strip, split, passes, n_scalars, n_symbols, pointers, nodes, stores);
   return writer.take();
 }
 

@@ -7,22 +7,24 @@
 namespace swage::jit {
 
 void GroupEmitter::one_strip(Value strip) {
-  const std::int64_t vectors = (program_.columns + kLanes - 1) / kLanes;
-  const std::int64_t strips = (vectors + program_.strip - 1) / program_.strip;
-  const Value outer_row = divide(strip, strips);
-  const Value first = multiply(remainder(strip, strips), program_.strip);
+  const auto [outer_row, strip_of_row] = by_strips(strip);
+  const Value first = multiply(strip_of_row, program_.strip);
   Value here = integer(program_.strip);
-  if (vectors % program_.strip != 0) here = minimum_index(here, append<mlir::arith::SubIOp>(integer(vectors), first));
+  if (program_.strip > 1) {
+    const std::int64_t vectors = (program_.columns + kLanes - 1) / kLanes;
+    if (vectors % program_.strip != 0) here = minimum_index(here, subtract(integer(vectors), first));
+  }
   const Values outer = positions(outer_row, program_.outer);
   // Makes vector `w` of the strip the current row of values.
   const auto enter = [&](Value w) {
     column_ = w;
     const Value first_column = multiply(program_.strip == 1 ? first : add(first, w), kLanes);
     row_mask_ = {};
-    if (program_.columns < kLanes)
+    const bool columns_vary = is_symbol(program_.columns);
+    if (!columns_vary && program_.columns < kLanes)
       row_mask_ = first_lanes(program_.columns);
-    else if (program_.columns % kLanes != 0)
-      row_mask_ = lanes_below(append<mlir::arith::SubIOp>(integer(program_.columns), first_column));
+    else if (columns_vary || program_.columns % kLanes != 0)
+      row_mask_ = lanes_below(subtract(number(program_.columns), first_column));
     enter_row(outer, first_column);
     ready_row_values();
   };
@@ -63,21 +65,21 @@ void GroupEmitter::one_strip(Value strip) {
       for (int k : reduces) results.push_back(fold_columns(k));
       return results;
     };
-    if (blocks() == 1 || reduces.empty()) {
+    if (!many_blocks() || reduces.empty()) {
       each(clear);
-      walk(integer(0), integer(n_));
+      walk(integer(0), row_elements());
     } else {
       const auto walk_block = [&](Value block) {
         const Value begin = multiply(block, kReductionBlock);
         each(clear);
-        walk(begin, minimum_index(add(begin, integer(kReductionBlock)), integer(n_)));
+        walk(begin, minimum_index(add(begin, integer(kReductionBlock)), row_elements()));
       };
       if (block_) {
         walk_block(block_);
         return each([&] { store_partials(reduces, folded()); });
       }
       if (!program_.split) {
-        loop(integer(0), integer(blocks()), 1, [&](Value block) {
+        loop(integer(0), blocks(), 1, [&](Value block) {
           walk_block(block);
           each([&] { push_block(reduces, block, folded()); });
         });
@@ -87,7 +89,7 @@ void GroupEmitter::one_strip(Value strip) {
       if (program_.split)
         set_reduced(reduces, combined_partials(reduces));
       else
-        set_reduced(reduces, blocks() == 1 || reduces.empty() ? folded() : pop_blocks(reduces));
+        set_reduced(reduces, !many_blocks() || reduces.empty() ? folded() : pop_blocks(reduces));
       if (program_.strip == 1) return;
       ready_row_values();
       store_row();

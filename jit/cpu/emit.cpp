@@ -19,7 +19,7 @@ GroupEmitter::GroupEmitter(mlir::OpBuilder& builder, mlir::LLVM::LLVMFuncOp func
       location_(function.getLoc()),
       entry_(*function.addEntryBlock(builder)),
       row_lanes_(program.form == Form::columns ? kLanes : 1),
-      n_(program.inner.product()) {}
+      n_(has_symbols(program.inner) ? -1 : program.inner.product()) {}
 
 void GroupEmitter::run() {
   builder_.setInsertionPointToStart(&entry_);
@@ -33,6 +33,7 @@ void GroupEmitter::run() {
     const Value slot = element_at(pointers, pointers.getType(), integer(static_cast<std::int64_t>(program_.pointers.size())));
     partials_ = load_raw(pointers.getType(), slot, 8);
   }
+  load_symbols();
   row_.resize(program_.nodes.size());
   splats_.resize(program_.nodes.size());
   chunk_.resize(program_.nodes.size());
@@ -65,39 +66,42 @@ void GroupEmitter::loop(Value begin, Value end, std::int64_t step, const std::fu
 void GroupEmitter::flat(Value begin, Value end) {
   bases_of_row_ = bases_;
   ready_row_values();
-  const std::int64_t rest = n_ % kLanes, whole = n_ - rest;
+  const bool ragged = row_varies() || n_ % kLanes != 0;
   const auto vector = [&](Value i, Value mask) {
     start_chunk(i, mask);
     store_chunk(0);
   };
   if (idle(0)) {
     store_row();
-  } else if (rest > 0 && masked_loops_) {
+  } else if (ragged && masked_loops_) {
     loop(begin, end, kLanes, [&](Value i) { vector(i, mask_at(i)); });
   } else {
-    if (whole > 0) loop(begin, minimum_index(end, integer(whole)), kLanes, [&](Value i) { vector(i, {}); });
-    if (rest == 0) return;
-    auto tail = mlir::scf::IfOp::create(builder_, location_, equal_index(end, integer(n_)), false);
+    const Value whole =
+        row_varies() ? append<mlir::arith::AndIOp>(row_elements(), integer(-kLanes)) : integer(n_ / kLanes * kLanes);
+    if (row_varies() || n_ >= kLanes) loop(begin, minimum_index(end, whole), kLanes, [&](Value i) { vector(i, {}); });
+    if (!ragged) return;
+    // Where the tail is empty, its mask hides all of it.
+    auto tail = mlir::scf::IfOp::create(builder_, location_, equal_index(end, row_elements()), false);
     const mlir::OpBuilder::InsertionGuard guard(builder_);
     builder_.setInsertionPointToStart(&tail.getThenRegion().front());
-    vector(integer(whole), first_lanes(rest));
+    vector(whole, row_varies() ? mask_at(whole) : first_lanes(n_ % kLanes));
   }
 }
 
-GroupEmitter::Values GroupEmitter::positions(Value index, const Dims& extents) {
+GroupEmitter::Values GroupEmitter::positions(Value index, const Dims& extents) const {
   Values result(static_cast<std::size_t>(extents.rank()));
   for (int d = extents.rank() - 1; d >= 0; --d) {
-    result[static_cast<std::size_t>(d)] = d == 0 ? index : remainder(index, extents[d]);
-    if (d > 0) index = divide(index, extents[d]);
+    result[static_cast<std::size_t>(d)] = d == 0 ? index : rest_of(index, extents[d]);
+    if (d > 0) index = quotient(index, extents[d]);
   }
   return result;
 }
 
-mlir::Value GroupEmitter::offset_of(const Values& index, const Dims& strides) {
+mlir::Value GroupEmitter::offset_of(const Values& index, const Dims& strides) const {
   Value offset;
   for (int d = 0; d < strides.rank(); ++d) {
     if (strides[d] == 0) continue;
-    const Value term = multiply(index[static_cast<std::size_t>(d)], strides[d]);
+    const Value term = times(index[static_cast<std::size_t>(d)], strides[d]);
     offset = offset ? add(offset, term) : term;
   }
   return offset ? offset : integer(0);
@@ -113,7 +117,7 @@ std::int64_t GroupEmitter::lane_stride(const Pointer& pointer) const {
   return program_.form == Form::columns ? pointer.vector[0] : pointer.inner[pointer.inner.rank() - 1];
 }
 
-mlir::Value GroupEmitter::mask_at(Value i) { return lanes_below(append<mlir::arith::SubIOp>(integer(n_), i)); }
+mlir::Value GroupEmitter::mask_at(Value i) { return lanes_below(subtract(row_elements(), i)); }
 
 void emit_group(mlir::ModuleOp module, llvm::StringRef name, const Program& program, bool masked_loops) {
   mlir::OpBuilder builder = mlir::OpBuilder::atBlockEnd(module.getBody());

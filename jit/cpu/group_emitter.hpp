@@ -30,9 +30,24 @@ class GroupEmitter {
   void loop(Value begin, Value end, std::int64_t step, const std::function<void(Value)>& body);
   void flat(Value begin, Value end);
 
+  // Numbers of the program: constants, or symbols read at the entry (symbols.cpp).
+  void load_symbols();
+  Value number(std::int64_t n) const;
+  Value times(Value a, std::int64_t n) const;
+  Value quotient(Value a, std::int64_t n) const;
+  Value rest_of(Value a, std::int64_t n) const;
+  Value product(const Dims& numbers) const;
+  bool row_varies() const { return n_ < 0; }
+  bool many_blocks() const { return row_varies() || program_.blocks() > 1; }
+  Value row_elements() const;
+  Value blocks() const;  // of the reduction tree, in a row
+  Value times_blocks(Value a) const;
+  std::pair<Value, Value> by_blocks(Value a) const;  // quotient and remainder
+  std::pair<Value, Value> by_strips(Value a) const;  // the same by the strips of one outer position
+
   // Positions and addresses (emit.cpp).
-  static Values positions(Value index, const Dims& extents);
-  static Value offset_of(const Values& index, const Dims& strides);
+  Values positions(Value index, const Dims& extents) const;
+  Value offset_of(const Values& index, const Dims& strides) const;
   Value address(int pointer) const { return address(pointer, position_); }
   Value address(int pointer, const Values& position) const;
   std::int64_t lane_stride(const Pointer& pointer) const;
@@ -52,6 +67,7 @@ class GroupEmitter {
   Value along(int k);
   Value load_along(const Node& node);
   void store_along(const Store& store, Value value);
+  Value load_lanes(DType dtype, Value address, std::int64_t stride, Value mask, bool past_the_end = true);
   Value kept_address(int k);
   void store_chunk(int pass);
   template <class Arg>
@@ -67,8 +83,8 @@ class GroupEmitter {
   Value fold(int k, Value vector);
   void push_block(llvm::ArrayRef<int> reduces, Value block, const Values& results);
   Values pop_blocks(llvm::ArrayRef<int> reduces);
+  Values pop_some_blocks(llvm::ArrayRef<int> reduces);
   Value stack_slot(int k, Value level);
-  std::int64_t blocks() const { return program_.blocks(); }
 
   // Split programs: what one unit leaves, and what the last call makes of it (tree.cpp).
   void units(Value begin, Value end);
@@ -80,7 +96,7 @@ class GroupEmitter {
   // Vectors along the row (rows.cpp).
   void one_row(Value row);
   void pass_over_row(int pass);
-  Values if_last(Value block, const Values& carried, const std::function<Values(const Values&)>& body);
+  Values choose(Value condition, const Values& carried, const std::function<Values(const Values&)>& body);
 
   // Vectors across rows (columns.cpp).
   void one_strip(Value strip);
@@ -96,8 +112,10 @@ class GroupEmitter {
   mlir::Location location_;
   mlir::Block& entry_;
   int row_lanes_;
-  std::int64_t n_;  // elements of a row
+  std::int64_t n_;  // elements of a row; negative where only the run knows
   int pass_ = 0;
+  Values symbols_;
+  Value varying_n_, varying_blocks_;
 
   Values bases_, bases_of_row_;  // by pointer
   Values row_, splats_, chunk_;  // by node

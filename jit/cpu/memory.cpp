@@ -36,16 +36,14 @@ Value zeros(mlir::Type type) {
   return append<mlir::arith::ConstantOp>(mlir::cast<mlir::TypedAttr>(scope().builder.getZeroAttr(type)));
 }
 
-Value lane_numbers() {
-  std::vector<std::int64_t> numbers(kLanes);
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int64_t>(i);
-  return append<mlir::arith::ConstantOp>(mlir::cast<mlir::TypedAttr>(scope().builder.getI64VectorAttr(numbers)));
+// Multiples of `step` from 0 on, one a lane.
+Value lane_offsets(std::int64_t step) {
+  std::vector<std::int64_t> offsets(kLanes);
+  for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<std::int64_t>(i) * step;
+  return append<mlir::arith::ConstantOp>(mlir::cast<mlir::TypedAttr>(scope().builder.getI64VectorAttr(offsets)));
 }
 
-Value gather(DType dtype, Value address, std::int64_t stride, Value mask) {
-  std::vector<std::int64_t> offsets(kLanes);
-  for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<std::int64_t>(i) * stride;
-  const Value indices = append<mlir::arith::ConstantOp>(mlir::cast<mlir::TypedAttr>(scope().builder.getI64VectorAttr(offsets)));
+Value gather(DType dtype, Value address, Value indices, Value mask) {
   const mlir::Type type = memory_type(dtype);
   const Value addresses = append<llvm_ir::GEPOp>(vector_of(pointer_type(), kLanes), type, address, mlir::ValueRange{indices});
   if (!mask) mask = first_lanes(kLanes);
@@ -60,6 +58,7 @@ Value integer(std::int64_t value) {
   return append<mlir::arith::ConstantOp>(mlir::cast<mlir::TypedAttr>(scope().builder.getI64IntegerAttr(value)));
 }
 Value add(Value a, Value b) { return append<mlir::arith::AddIOp>(a, b); }
+Value subtract(Value a, Value b) { return append<mlir::arith::SubIOp>(a, b); }
 Value multiply(Value a, std::int64_t factor) {
   return factor == 1 ? a : factor == 0 ? integer(0) : append<mlir::arith::MulIOp>(a, integer(factor));
 }
@@ -99,7 +98,7 @@ Value load(DType dtype, Value address, std::int64_t stride, Value mask) {
     const Value one = load_raw(type, address, size);
     return from_memory(dtype, splat(one, lanes));
   }
-  if (stride != 1) return from_memory(dtype, gather(dtype, address, stride, mask));
+  if (stride != 1) return from_memory(dtype, gather(dtype, address, lane_offsets(stride), mask));
   const mlir::Type vector = vector_of(type, lanes);
   // Sixteen elements of four bytes end within the 64 bytes that may be read behind any buffer; eight-byte ones do not.
   if (!mask || size <= 4) return from_memory(dtype, load_raw(vector, address, size));
@@ -107,10 +106,15 @@ Value load(DType dtype, Value address, std::int64_t stride, Value mask) {
 }
 
 Value load_masked(DType dtype, Value address, std::int64_t stride, Value mask) {
-  if (stride != 1) return from_memory(dtype, gather(dtype, address, stride, mask));
+  if (stride != 1) return from_memory(dtype, gather(dtype, address, lane_offsets(stride), mask));
   const mlir::Type vector = vector_of(memory_type(dtype), scope().lanes);
   return from_memory(
       dtype, append<llvm_ir::MaskedLoadOp>(vector, address, mask, zeros(vector), static_cast<unsigned>(size_of(dtype))));
+}
+
+Value load_strided(DType dtype, Value address, Value stride, Value mask) {
+  const Value offsets = append<mlir::arith::MulIOp>(lane_offsets(1), splat(stride, kLanes));
+  return from_memory(dtype, gather(dtype, address, offsets, mask));
 }
 
 void store(DType dtype, Value value, Value address, Value mask) {
@@ -122,9 +126,7 @@ void store(DType dtype, Value value, Value address, Value mask) {
     store_raw(raw, address, size);
 }
 
-Value allocate_stack(mlir::Type type, std::int64_t count) {
-  return append<llvm_ir::AllocaOp>(pointer_type(), type, integer(count), 64u);
-}
+Value allocate_stack(mlir::Type type, Value count) { return append<llvm_ir::AllocaOp>(pointer_type(), type, count, 64u); }
 
 Value load_scalar(Value scalars, int index, DType scalar_class, DType dtype) {
   const mlir::Type type = element_type(scope().builder, scalar_class);
@@ -142,7 +144,7 @@ Value first_lanes(std::int64_t count) {
 
 Value lanes_below(Value count) {
   if (planted(PlantedFault::tail)) count = append<mlir::arith::SubIOp>(count, integer(1));
-  return append<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::slt, lane_numbers(), splat(count, kLanes));
+  return append<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::slt, lane_offsets(1), splat(count, kLanes));
 }
 
 Value half_of(Value vector, bool upper) {

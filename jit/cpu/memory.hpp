@@ -10,6 +10,7 @@ mlir::Value add(mlir::Value a, mlir::Value b);
 mlir::Value multiply(mlir::Value a, std::int64_t factor);
 mlir::Value divide(mlir::Value a, std::int64_t divisor);  // of indices: a ≥ 0
 mlir::Value remainder(mlir::Value a, std::int64_t divisor);
+mlir::Value subtract(mlir::Value a, mlir::Value b);
 mlir::Value minimum_index(mlir::Value a, mlir::Value b);
 mlir::Value equal_index(mlir::Value a, mlir::Value b);
 
@@ -21,10 +22,12 @@ mlir::Value splat(mlir::Value scalar, int lanes);
 mlir::Value load(DType dtype, mlir::Value address, std::int64_t stride, mlir::Value mask);
 // Reads no lane that the mask hides. `stride` is not 0.
 mlir::Value load_masked(DType dtype, mlir::Value address, std::int64_t stride, mlir::Value mask);
+// Lanes that lie a stride apart that only the run knows. Reads no lane that the mask (null: none) hides.
+mlir::Value load_strided(DType dtype, mlir::Value address, mlir::Value stride, mlir::Value mask);
 void store(DType dtype, mlir::Value value, mlir::Value address, mlir::Value mask);
 mlir::Value load_raw(mlir::Type type, mlir::Value address, unsigned alignment);
 void store_raw(mlir::Value value, mlir::Value address, unsigned alignment);
-mlir::Value allocate_stack(mlir::Type type, std::int64_t count);  // at the insertion point: the entry block
+mlir::Value allocate_stack(mlir::Type type, mlir::Value count);  // at the insertion point: the entry block
 mlir::Value element_at(mlir::Value base, mlir::Type type, mlir::Value index);
 
 // The scalar that a slot holds, converted to `dtype`.

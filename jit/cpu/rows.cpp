@@ -21,8 +21,10 @@ void GroupEmitter::one_row(Value row) {
 void GroupEmitter::pass_over_row(int pass) {
   if (idle(pass)) return;
   const Nodes reduces = reductions(pass);
-  const bool masked = masked_loops_ && n_ % kLanes != 0;
-  const std::int64_t rest = masked ? 0 : n_ % kLanes, whole = n_ - rest;
+  const bool ragged = row_varies() || n_ % kLanes != 0;
+  const bool masked = masked_loops_ && ragged, tailed = ragged && !masked_loops_;
+  Value whole = row_elements();
+  if (tailed) whole = row_varies() ? append<mlir::arith::AndIOp>(whole, integer(-kLanes)) : integer(n_ / kLanes * kLanes);
   Values sums;
   for (int k : reduces) sums.push_back(neutral(k));
 
@@ -41,42 +43,50 @@ void GroupEmitter::pass_over_row(int pass) {
     return vector(carried);
   };
   const auto tail = [&](const Values& carried) {
-    start_chunk(integer(whole), first_lanes(rest));
+    start_chunk(whole, row_varies() ? mask_at(whole) : first_lanes(n_ % kLanes));
     return vector(carried);
   };
+  const Value tail_exists =
+      row_varies() && tailed ? append<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::slt, whole, row_elements()) : Value();
 
-  if (!reduces.empty() && blocks() > 1) {
+  if (!reduces.empty() && many_blocks()) {
     const auto results = [&](Value block) {
       const Value first = multiply(block, kReductionBlock);
-      const Value last = minimum_index(add(first, integer(kReductionBlock)), integer(whole));
+      const Value last = minimum_index(add(first, integer(kReductionBlock)), whole);
       Values in_block = loop(first, last, kLanes, sums, step);
-      if (rest > 0) in_block = if_last(block, in_block, tail);
+      if (tailed) {
+        Value here = equal_index(block, subtract(blocks(), integer(1)));
+        if (tail_exists) here = append<mlir::arith::AndIOp>(here, tail_exists);
+        in_block = choose(here, in_block, tail);
+      }
       for (std::size_t r = 0; r < reduces.size(); ++r) in_block[r] = fold(reduces[r], in_block[r]);
       return in_block;
     };
     if (block_) return store_partials(reduces, results(block_));
     if (program_.split) return set_reduced(reduces, combined_partials(reduces));
-    loop(integer(0), integer(blocks()), 1, [&](Value block) { push_block(reduces, block, results(block)); });
+    loop(integer(0), blocks(), 1, [&](Value block) { push_block(reduces, block, results(block)); });
     return set_reduced(reduces, pop_blocks(reduces));
   }
-  if (n_ <= kLanes) {  // one vector: what a pass computed is still there in the next
+  if (!row_varies() && n_ <= kLanes) {  // one vector: what a pass computed is still there in the next
     if (!linear_) start_chunk(integer(0), n_ < kLanes ? first_lanes(n_) : Value());
     sums = vector(sums);
   } else {
-    if (whole > 0) sums = loop(integer(0), integer(whole), kLanes, sums, step);
-    if (rest > 0) sums = tail(sums);
+    sums = loop(integer(0), whole, kLanes, sums, step);
+    if (tailed) sums = tail_exists ? choose(tail_exists, sums, tail) : tail(sums);
   }
   for (std::size_t r = 0; r < reduces.size(); ++r) sums[r] = fold(reduces[r], sums[r]);
   set_reduced(reduces, sums);
 }
 
-GroupEmitter::Values GroupEmitter::if_last(Value block, const Values& carried,
-                                           const std::function<Values(const Values&)>& body) {
-  auto op = mlir::scf::IfOp::create(builder_, location_, mlir::TypeRange(mlir::ValueRange(carried)),
-                                    equal_index(block, integer(blocks() - 1)), true);
+// `body` of what is carried where the condition holds.
+GroupEmitter::Values GroupEmitter::choose(Value condition, const Values& carried,
+                                          const std::function<Values(const Values&)>& body) {
+  auto op = mlir::scf::IfOp::create(builder_, location_, mlir::TypeRange(mlir::ValueRange(carried)), condition, true);
   const mlir::OpBuilder::InsertionGuard guard(builder_);
   builder_.setInsertionPointToStart(&op.getThenRegion().front());
-  mlir::scf::YieldOp::create(builder_, location_, body(carried));
+  const Values chosen = body(carried);
+  if (carried.empty()) return {};  // both branches have their ends already
+  mlir::scf::YieldOp::create(builder_, location_, chosen);
   builder_.setInsertionPointToStart(&op.getElseRegion().front());
   mlir::scf::YieldOp::create(builder_, location_, carried);
   return Values(op.getResults());

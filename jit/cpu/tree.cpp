@@ -21,12 +21,14 @@ void GroupEmitter::allocate_scratch() {
   for (std::size_t k = 0; k < program_.nodes.size(); ++k) {
     const Node& node = program_.nodes[k];
     if (node.kept_from >= 0) {
-      const std::int64_t vectors = columns ? n_ : (n_ + kLanes - 1) / kLanes;
+      Value vectors = row_elements();
+      if (!columns)
+        vectors = row_varies() ? divide(add(vectors, integer(kLanes - 1)), kLanes) : integer((n_ + kLanes - 1) / kLanes);
       kept_[k] = allocate_stack(mlir::VectorType::get({kLanes}, element_type(builder_, node.dtype)), vectors);
     }
     if (node.kind != Node::Kind::reduce) continue;
-    if (blocks() > 1) stacks_[k] = allocate_stack(row_type(node.dtype), kStackLevels * program_.strip);
-    if (columns) lanes_[k] = allocate_stack(row_type(node.dtype), kReductionLanes * program_.strip);
+    if (many_blocks()) stacks_[k] = allocate_stack(row_type(node.dtype), integer(kStackLevels * program_.strip));
+    if (columns) lanes_[k] = allocate_stack(row_type(node.dtype), integer(kReductionLanes * program_.strip));
   }
 }
 
@@ -83,11 +85,12 @@ void GroupEmitter::push_block(llvm::ArrayRef<int> reduces, Value block, const Va
 }
 
 GroupEmitter::Values GroupEmitter::pop_blocks(llvm::ArrayRef<int> reduces) {
+  if (row_varies()) return pop_some_blocks(reduces);
   Values results;
   for (int k : reduces) {
     Value result;
     for (std::int64_t level = 0; level < kStackLevels; ++level) {
-      if (!(blocks() >> level & 1)) continue;
+      if (!(program_.blocks() >> level & 1)) continue;
       const Value held =
           load_raw(row_type(node(k).dtype), stack_slot(k, integer(level)), static_cast<unsigned>(size_of(node(k).dtype)));
       result = result ? combine(k, held, result, row_lanes_) : held;
@@ -95,6 +98,28 @@ GroupEmitter::Values GroupEmitter::pop_blocks(llvm::ArrayRef<int> reduces) {
     results.push_back(result);
   }
   return results;
+}
+
+// The same where only the run knows which levels hold something.
+GroupEmitter::Values GroupEmitter::pop_some_blocks(llvm::ArrayRef<int> reduces) {
+  const mlir::Type i64 = builder_.getI64Type();
+  const auto held = [&](int k, Value level) {
+    return load_raw(row_type(node(k).dtype), stack_slot(k, level), static_cast<unsigned>(size_of(node(k).dtype)));
+  };
+  const Value first = append<mlir::LLVM::CountTrailingZerosOp>(i64, blocks(), true);
+  const Value end = subtract(integer(64), append<mlir::LLVM::CountLeadingZerosOp>(i64, blocks(), true));
+  Values results;
+  for (int k : reduces) results.push_back(held(k, first));
+  return loop(add(first, integer(1)), end, 1, results, [&](Value level, mlir::ValueRange carried) {
+    const Value bit = append<mlir::arith::AndIOp>(append<mlir::arith::ShRUIOp>(blocks(), level), integer(1));
+    const Value filled = equal_index(bit, integer(1));
+    Values next;
+    for (std::size_t r = 0; r < reduces.size(); ++r) {
+      const Value sum = combine(reduces[r], held(reduces[r], level), carried[r], row_lanes_);
+      next.push_back(append<mlir::arith::SelectOp>(filled, sum, carried[r]));
+    }
+    return next;
+  });
 }
 
 void GroupEmitter::one_result(Value result) {
@@ -114,26 +139,27 @@ void GroupEmitter::units(Value begin, Value end) {
   loop(integer(0), integer(program_.results()), 1, [&](Value result) { one_result(result); });
   builder_.setInsertionPointToStart(&choice.getElseRegion().front());
   loop(begin, end, 1, [&](Value unit) {
-    block_ = remainder(unit, blocks());
-    one_result(divide(unit, blocks()));
+    const auto [result, block] = by_blocks(unit);
+    block_ = block;
+    one_result(result);
     block_ = {};
   });
 }
 
 mlir::Value GroupEmitter::partial_slot(std::size_t reduction, Value unit) {
-  Value slot = add(unit, integer(static_cast<std::int64_t>(reduction) * program_.units()));
+  Value slot = add(unit, times_blocks(integer(static_cast<std::int64_t>(reduction) * program_.results())));
   if (program_.strip > 1) slot = add(multiply(slot, program_.strip), column_);
   return element_at(partials_, builder_.getI8Type(), multiply(slot, program_.slot_bytes()));
 }
 
 void GroupEmitter::store_partials(llvm::ArrayRef<int> reduces, const Values& results) {
-  const Value unit = add(multiply(result_, blocks()), block_);
+  const Value unit = add(times_blocks(result_), block_);
   for (std::size_t r = 0; r < reduces.size(); ++r) store_raw(results[r], partial_slot(r, unit), 8);
 }
 
 GroupEmitter::Values GroupEmitter::combined_partials(llvm::ArrayRef<int> reduces) {
-  const Value first = multiply(result_, blocks());
-  loop(integer(0), integer(blocks()), 1, [&](Value block) {
+  const Value first = times_blocks(result_);
+  loop(integer(0), blocks(), 1, [&](Value block) {
     Values results;
     for (std::size_t r = 0; r < reduces.size(); ++r)
       results.push_back(load_raw(row_type(node(reduces[r]).dtype), partial_slot(r, add(first, block)), 8));

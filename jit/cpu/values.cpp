@@ -48,7 +48,7 @@ void GroupEmitter::enter_row(const Values& outer, Value first_column) {
   for (std::size_t p = 0; p < bases_.size(); ++p) {
     const Pointer& pointer = program_.pointers[p];
     Value offset = offset_of(outer, pointer.outer);
-    if (first_column && pointer.vector[0] != 0) offset = add(offset, multiply(first_column, pointer.vector[0]));
+    if (first_column && pointer.vector[0] != 0) offset = add(offset, times(first_column, pointer.vector[0]));
     bases_of_row_.push_back(pointer_at(bases_[p], pointer.dtype, offset));
   }
   for (std::size_t k = 0; k < row_.size(); ++k)
@@ -64,7 +64,7 @@ void GroupEmitter::ready_row_values() {
     if (node.kind == Node::Kind::load) {
       const Pointer& pointer = program_.pointers[static_cast<std::size_t>(node.index)];
       const std::int64_t stride = program_.form == Form::columns ? pointer.vector[0] : 0;
-      row_[k] = load(node.dtype, bases_of_row_[static_cast<std::size_t>(node.index)], stride, row_mask_);
+      row_[k] = load_lanes(node.dtype, bases_of_row_[static_cast<std::size_t>(node.index)], stride, row_mask_);
     } else {
       const bool ready = std::all_of(std::begin(node.args), std::end(node.args),
                                      [&](int arg) { return arg < 0 || row_[static_cast<std::size_t>(arg)]; });
@@ -118,12 +118,18 @@ void GroupEmitter::start_chunk(Value index, Value mask) {
   mask_ = mask;
   chunk_.assign(program_.nodes.size(), {});
   if (!program_.straddles()) return;
-  room_ = append<mlir::arith::SubIOp>(integer(program_.inner[program_.inner.rank() - 1]), position_.back());
+  room_ = subtract(number(program_.inner[program_.inner.rank() - 1]), position_.back());
   const EmitScope lanes(builder_, location_, kLanes);
   beyond_ = not_(MlirMask{lanes_below(room_)}).value;
   if (mask_) beyond_ = (MlirMask{beyond_} & MlirMask{mask_}).value;
   // Past the last stretch no lane is left, and nothing there is read; scalars read the last element again.
-  next_position_ = positions(minimum_index(add(linear_, room_), integer(n_ - 1)), program_.inner);
+  next_position_ = positions(minimum_index(add(linear_, room_), subtract(row_elements(), integer(1))), program_.inner);
+}
+
+// `past_the_end`: whether 64 bytes behind the operand may be read.
+mlir::Value GroupEmitter::load_lanes(DType dtype, Value address, std::int64_t stride, Value mask, bool past_the_end) {
+  if (is_symbol(stride)) return load_strided(dtype, address, number(stride), mask);
+  return past_the_end ? load(dtype, address, stride, mask) : load_masked(dtype, address, stride, mask);
 }
 
 // A vector that straddles two stretches is two masked ones: lanes beyond the first stretch are addressed as if the second one
@@ -131,21 +137,21 @@ void GroupEmitter::start_chunk(Value index, Value mask) {
 mlir::Value GroupEmitter::load_along(const Node& node) {
   const Pointer& pointer = program_.pointers[static_cast<std::size_t>(node.index)];
   const std::int64_t stride = lane_stride(pointer);
-  if (!program_.straddles()) return load(node.dtype, address(node.index), stride, mask_);
+  if (!program_.straddles()) return load_lanes(node.dtype, address(node.index), stride, mask_);
   MlirMask here{lanes_below(room_)};
   if (mask_) here = here & MlirMask{mask_};
-  const Value first = load(node.dtype, address(node.index), stride, here.value);
+  const Value first = load_lanes(node.dtype, address(node.index), stride, here.value);
   const Value next = address(node.index, next_position_);
   if (stride == 0) return append<mlir::arith::SelectOp>(beyond_, load(node.dtype, next, 0, {}), first);
-  const Value shifted = pointer_at(next, node.dtype, append<mlir::arith::SubIOp>(integer(0), multiply(room_, stride)));
-  return append<mlir::arith::SelectOp>(beyond_, load_masked(node.dtype, shifted, stride, beyond_), first);
+  const Value shifted = pointer_at(next, node.dtype, subtract(integer(0), times(room_, stride)));
+  return append<mlir::arith::SelectOp>(beyond_, load_lanes(node.dtype, shifted, stride, beyond_, false), first);
 }
 
 void GroupEmitter::store_along(const Store& store, Value value) {
   const DType dtype = pointer_of(store).dtype;
   if (!program_.straddles()) return jit::store(dtype, value, address(store.pointer), mask_);
   const Value next = address(store.pointer, next_position_);
-  const Value shifted = pointer_at(next, dtype, append<mlir::arith::SubIOp>(integer(0), room_));
+  const Value shifted = pointer_at(next, dtype, subtract(integer(0), room_));
   MlirMask here{lanes_below(room_)};
   if (mask_) here = here & MlirMask{mask_};
   jit::store(dtype, value, address(store.pointer), here.value);

@@ -91,9 +91,15 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   return run(call, key);
 }
 
-void Stream::Impl::missed(const KeyHalf& key) {
+// Every miss names the nearest known trace, and where it and the window part.
+void Stream::Impl::log_miss(EventCode code, const KeyHalf& key) const {
   const Cursor& cursor = window.cursor;
-  if (cursor.trace) event_log().add(EventCode::missed, cursor.trace->trace.id, cursor.position, 0, key);
+  const KnownTrace* const near = cursor.trace ? cursor.trace : nearest(key);
+  event_log().add(code, near ? near->trace.id : 0, cursor.position, 0, key);
+}
+
+void Stream::Impl::missed(const KeyHalf& key) {
+  log_miss(EventCode::missed, key);
   window.leave_path();
 }
 
@@ -140,7 +146,8 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   touches_at_once |= at_once;
 
   if (window.on_path) {
-    const bool known = trie.advance(window.cursor, key);
+    const bool deferring = mode == WindowMode::deferring;
+    const bool known = trie.advance(window.cursor, key) || (deferring && !at_once && predict(key));
     if (mode == WindowMode::deferring && !known)
       leave(&key);
     else if (mode == WindowMode::deferring && (at_once || window.cursor.trace->plans_below == 0))

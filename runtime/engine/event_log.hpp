@@ -30,12 +30,13 @@ enum class EventCode : std::uint32_t {
   evicted,       // known traces were dropped to stay within the limits; value = how many
   shelved,       // its plan does not pay and waits; value = its time in percent of the eager one
   resumed,       // a shelved plan is tried again
+  predicted,     // a trace was made up for extents not seen yet, up to `position` like trace `value`
   storm,         // not compiled, for earlier compilations of its structure have not paid yet; value = how many there were
   remembered,    // traces of earlier processes entered the trie; value = how many
 };
-inline constexpr std::array<std::string_view, 17> kEventNames = {
-    "kept",      "requested",    "compiled",     "assembled", "adopted", "failed",  "refused", "hit",       "missed",
-    "side_exit", "check_failed", "escapes_grew", "evicted",   "shelved", "resumed", "storm",   "remembered"};
+inline constexpr std::array<std::string_view, 18> kEventNames = {
+    "kept",      "requested",    "compiled",     "assembled", "adopted", "failed",  "refused",   "hit",   "missed",
+    "side_exit", "check_failed", "escapes_grew", "evicted",   "shelved", "resumed", "predicted", "storm", "remembered"};
 
 struct Event {
   std::uint64_t ns = 0;  // since the process began

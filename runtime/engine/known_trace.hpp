@@ -14,6 +14,8 @@
 
 namespace swage {
 
+struct Family;
+
 // A plan with the storages that it writes out.
 struct AdoptedPlan {
   std::unique_ptr<Plan> plan;
@@ -43,6 +45,9 @@ struct KnownTrace {
   bool shelved = false;            // its plans do not pay: it runs eagerly until its history says otherwise
   double saving_ns = 0;            // of one hit, as far as known
   std::shared_ptr<Ledger> ledger;  // of all traces with this structure
+  std::shared_ptr<Family> family;  // of those that differ in extents alone
+  bool ahead = false;              // it got its plan before it was hot, for its family's sake
+  bool made_up = false;            // predicted, and no window has gone all along it yet
   double compile_ms = 0;
   std::size_t groups = 0, fused_ops = 0, library_calls = 0;
   std::string notes;

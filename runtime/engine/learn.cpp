@@ -4,6 +4,7 @@
 #include <runtime/cache/stored_trace.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/stream_impl.hpp>
+#include <runtime/trace/family.hpp>
 
 namespace swage {
 namespace {
@@ -55,7 +56,10 @@ void Stream::Impl::keep_window() {
   for (const KeyHalf& key : window.keys) hash = mix_key(hash, key);
   const std::uint64_t short_hash = options.hash_bits >= 64 ? hash : hash & ((std::uint64_t{1} << options.hash_bits) - 1);
   if (sightings.size() >= 1 << 16) sightings.clear();
-  if (++sightings[short_hash] < options.runs_before_keeping) {
+  const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping;
+  const std::shared_ptr<Family> family = trie.plans() > 0 ? families.find(window.keys) : nullptr;
+  const auto sibling = family && worth_planning(*family) ? family->planned() : nullptr;
+  if (!wanted && !sibling) {
     tracking_backoff.failed();
     note_beginning();
     return;
@@ -77,7 +81,18 @@ void Stream::Impl::keep_window() {
   }
   counters.traces.add();
   event_log().add(EventCode::kept, known->trace.id);
-  consider(trie.insert(std::move(known)));
+  trie.insert(known);
+  families.join(known);
+  if (sibling && known->history.compilable) {  // its code is there already, or will do for all that follow
+    family->wrong /= 2;
+    known->ahead = true;
+    known->history.eager_ns = sibling->history.eager_ns;  // until it is timed
+    known->history.eager_best_ns = sibling->history.eager_best_ns;
+    known->history.requested = true;
+    request(*known, known->seen, false);
+  } else {
+    consider(*known);
+  }
   if (trie.traces().size() > options.max_traces || trie.bytes() > options.max_trace_bytes) make_room();
 }
 
@@ -107,12 +122,26 @@ std::shared_ptr<Ledger> Stream::Impl::ledger_of(const Trace& trace) {
   return found;
 }
 
+// The known trace that a window which begins with `got` comes nearest to; null where none is known.
+const KnownTrace* Stream::Impl::nearest(const KeyHalf& got) const {
+  constexpr std::size_t kLookedAt = 64;
+  const auto& traces = trie.traces();
+  const KnownTrace* near = nullptr;
+  for (std::size_t k = 0; k < std::min(traces.size(), kLookedAt); ++k) {
+    const KnownTrace& known = *traces[traces.size() - 1 - k];
+    if (same_family({known.trace.keys.data(), 1}, {&got, 1})) return &known;
+    if (!near || known.last_used > near->last_used) near = &known;
+  }
+  return near;
+}
+
 // Drops known traces, the ones unused for longest first, down to seven eighths of the limits.
 void Stream::Impl::make_room() {
   const EngineOptions& options = engine.options;
   const auto dropped = trie.evict(options.max_traces * 7 / 8, options.max_trace_bytes / 8 * 7);
   event_log().add(EventCode::evicted, 0, 0, static_cast<std::uint32_t>(dropped));
   std::erase_if(structures, [](const auto& entry) { return entry.second.expired(); });
+  families.forget_expired();
 }
 
 void Stream::Impl::consider(KnownTrace& known) {
@@ -142,7 +171,14 @@ void Stream::Impl::adopt_plans() {
   collected = engine.queue->finished();
   for (CompileOutcome& outcome : engine.queue->collect(&self)) {
     ledger.spent(outcome.ms * 1e6);
-    outcome.job.trace->ledger->spent(outcome.ms * 1e6);
+    // What was planned ahead is on its family's account: it neither lends to the structure's ledger nor borrows from it.
+    if (!outcome.job.trace->ahead) outcome.job.trace->ledger->spent(outcome.ms * 1e6);
+    if (const KnownTrace& known = *outcome.job.trace; known.ahead && outcome.error.empty()) {
+      if (outcome.result.generated == 0)
+        known.family->paid(outcome.ms * 1e6);
+      else
+        ++known.family->generations;
+    }
     if (!outcome.job.trace->dropped) adopt(outcome);
   }
 }

@@ -34,6 +34,7 @@ void Stream::Impl::remember() {
     known->history.requested = true;
     known->promised = true;
     trie.add_plan(trie.insert(known));
+    families.join(known);
     counters.traces.add();
     ++count;
   }
@@ -51,13 +52,15 @@ bool Stream::Impl::recall(KnownTrace& known) {
   CompileOutcome outcome =
       engine.queue->recall({*found, known.seen, &self, false, engine.options.clock, known.history.eager_ns});
   if (!outcome.result.plan) {
-    event_log().remark("cache: the code of a remembered trace is not there: " +
-                       (outcome.error.empty() ? "it was dropped or rejected" : outcome.error));
+    event_log().remark(std::string(known.made_up ? "the code of a predicted" : "cache: the code of a remembered") +
+                       " trace is not there: " + (outcome.error.empty() ? "it was dropped or rejected" : outcome.error));
     known.history.runs = engine.options.runs_before_compiling;
-    beginning.push_back(*found);
+    if (!known.ahead) beginning.push_back(*found);
+    known.ahead = false;
     return false;
   }
   known.history.requested = true;
+  if (known.ahead) known.family->paid(outcome.ms * 1e6);
   adopt(outcome);
   return true;
 }
@@ -77,7 +80,10 @@ void Stream::Impl::compile_beginning() {
     const auto& keys = noted_trace->trace.keys;
     const bool is_known = std::ranges::all_of(keys, [&](const KeyHalf& key) { return trie.advance(cursor, key); });
     KnownTrace& known = is_known ? *cursor.trace : trie.insert(noted_trace);
-    if (!is_known) counters.traces.add();
+    if (!is_known) {
+      counters.traces.add();
+      families.join(noted_trace);
+    }
     if (known.history.requested || !known.history.compilable || known.history.ops == 0) continue;
     known.history.requested = true;
     known.history.runs_at_last_request = known.history.runs;
@@ -88,6 +94,7 @@ void Stream::Impl::compile_beginning() {
 // As at the beginning of a process.
 void Stream::Impl::forget() noexcept {
   trie.clear();
+  families.clear();
   sightings.clear();
   beginning.clear();
   noted = 0;

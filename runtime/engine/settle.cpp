@@ -1,5 +1,6 @@
 // Settling: what happens when a window ends, by a plan or by the interpreter.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -160,6 +161,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
   if (!window.values.empty()) {
     KnownTrace& known = *window.cursor.trace;
     ++known.side_exits;
+    if (std::exchange(known.made_up, false)) ++known.family->wrong;
     counters.side_exits.add();
     deferral_backoff.failed();
     event_log().add(EventCode::side_exit, known.trace.id, window.size(), 0, got ? *got : KeyHalf{});
@@ -171,6 +173,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
       throw;
     }
   }
+  if (window.values.empty() && got) log_miss(EventCode::missed, *got);
   mode = WindowMode::running;
   window.disarm();
   if (got) window.leave_path();
@@ -236,8 +239,9 @@ void Stream::Impl::finish(KnownTrace* hit) {
     ++hit->hits;
     ++hit->history.runs;
     hit->last_used = window_count;
-    hit->ledger->saved_ns += hit->saving_ns;
+    (hit->ahead ? hit->family->earned_ns : hit->ledger->saved_ns) += hit->saving_ns;
     ledger.saved_ns += hit->saving_ns;
+    if (std::exchange(hit->made_up, false)) hit->family->wrong = 0;
     deferral_backoff.succeeded();
     tracking_backoff.succeeded();
     event_log().add(EventCode::hit, hit->trace.id);

@@ -18,6 +18,8 @@
 #include <runtime/engine/compile_queue.hpp>
 #include <runtime/engine/counters.hpp>
 #include <runtime/engine/engine.hpp>
+#include <runtime/engine/event_log.hpp>
+#include <runtime/engine/family.hpp>
 #include <runtime/engine/interpreter.hpp>
 #include <runtime/engine/stream.hpp>
 #include <runtime/engine/window.hpp>
@@ -58,6 +60,7 @@ struct Stream::Impl {
   void touch_result(const OpCall& call, Value* result);
   void missed(const KeyHalf& key);
   void record(const KeyHalf& key, DescId result, const ValueHalf& half);
+  void log_miss(EventCode code, const KeyHalf& key) const;
 
   // settle.cpp
   void cut(CutReason reason, CallSite site);
@@ -93,6 +96,12 @@ struct Stream::Impl {
   void note_beginning();
   void compile_beginning();
   void forget() noexcept;
+  const KnownTrace* nearest(const KeyHalf& got) const;
+
+  // predict.cpp
+  bool worth_planning(const Family& family) const;
+  bool predict(const KeyHalf& got);
+  bool adopt_prediction(Prediction prediction);
 
   Stream& self;
   SharedEngine& engine;
@@ -112,6 +121,7 @@ struct Stream::Impl {
   bool remembered = false;                             // what earlier processes stored is in the trie
   std::uint32_t noted = 0;                             // windows that might be in `beginning`
   std::vector<std::shared_ptr<KnownTrace>> beginning;  // what the stream ran first, and so far once
+  FamilyTable families;
   Backoff deferral_backoff, tracking_backoff;
   std::unordered_map<std::uint64_t, std::uint32_t> sightings;
   std::uint64_t collected = 0;  // outcomes of the compile queue seen so far

@@ -149,6 +149,7 @@ class FakeCompiler : public Compiler {
   }
   std::optional<CompileResult> recall(const Trace& trace, const EscapeMask& escapes) override {
     if (!control().knows_code) return std::nullopt;
+    control().now_ns += control().recall_ns;
     CompileResult result;
     result.plan = std::make_unique<InterpretingPlan>(trace, escapes);
     result.generated = 0;

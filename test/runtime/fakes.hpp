@@ -23,7 +23,7 @@ struct Control {
   int refusals = 0;                 // compilations to refuse
   bool knows_code = false;          // whether plans can be recalled
   // The time that fake_clock() shows, and what moves it on.
-  std::uint64_t now_ns = 0, kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000;
+  std::uint64_t now_ns = 0, kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000, recall_ns = 1000;
 };
 Control& control();
 inline std::uint64_t fake_clock() { return control().now_ns; }

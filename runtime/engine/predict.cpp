@@ -1,0 +1,52 @@
+// Windows of sizes not seen before. Where a program leaves every known path at an input that has other extents, and two known
+// traces of one family say how such a window goes on, the trace is made up. Its plan is promised: the window is deferred, and the plan
+// is put together from code that is there already when the program comes to the end. Keys are compared as ever: a wrong guess is a
+// side exit.
+#include <new>
+
+#include <runtime/engine/event_log.hpp>
+#include <runtime/engine/stream_impl.hpp>
+
+namespace swage {
+
+// Whether a plan for one more member is worth its making. Members must come to share code, and what a family was given ahead of
+// time must come back; a little is lent.
+bool Stream::Impl::worth_planning(const Family& family) const {
+  constexpr std::uint32_t kMostGenerations = 3;
+  constexpr double kLent = 5e6;
+  if (family.generations >= kMostGenerations) return false;
+  return !engine.options.weigh_cost || family.spent_ns <= family.earned_ns + kLent;
+}
+
+// True where the cursor has moved over `got`, on a path that was made up.
+bool Stream::Impl::predict(const KeyHalf& got) {
+  if (!engine.queue || trie.traces().size() >= engine.options.max_traces) return false;
+  const auto prefix = window.values.empty() ? std::span<const KeyHalf>() : std::span(window.path().keys).first(window.size());
+  bool any = false;
+  try {
+    for (Prediction& prediction : families.predict(prefix, got)) any = adopt_prediction(std::move(prediction)) || any;
+  } catch (const std::bad_alloc&) {  // then the window runs eagerly
+  }
+  return any && trie.advance(window.cursor, got);
+}
+
+bool Stream::Impl::adopt_prediction(Prediction prediction) {
+  constexpr double kLongest = 1e6, kPerOp = 5e3;  // what takes longer to plan is left to the compile thread
+  const KnownTrace& like = *prediction.like;
+  const Family& family = *like.family;
+  const double expected_ns = family.last_ns > 0 ? family.last_ns : kPerOp * like.history.ops;
+  if (like.shelved || !like.history.compilable || expected_ns > kLongest || !worth_planning(family)) return false;
+  const std::shared_ptr<KnownTrace> known = new_known(std::move(prediction.trace));
+  known->history.eager_ns = like.history.eager_ns;  // until it is timed
+  known->history.eager_best_ns = like.history.eager_best_ns;
+  known->history.requested = true;
+  known->seen = like.seen;
+  known->ahead = known->made_up = known->promised = true;
+  event_log().add(EventCode::predicted, known->trace.id, window.size(), like.trace.id);
+  counters.traces.add();
+  trie.add_plan(trie.insert(known));
+  families.join(known);
+  return true;
+}
+
+}  // namespace swage
