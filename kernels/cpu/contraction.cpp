@@ -17,7 +17,8 @@ namespace {
 constexpr std::int64_t kSmallProduct = 48 * 48 * 48;
 // Below, a second thread costs more than it saves (multiply-adds).
 constexpr std::int64_t kParallelWork = 1 << 20;
-constexpr std::int64_t kRowGrain = 16;  // parts of a product begin at multiples of it
+constexpr std::int64_t kRowGrain = 16;      // parts of a product begin at multiples of it
+constexpr std::int64_t kChannelGrain = 16;  // parts of a gradient of a convolution's weight
 
 std::int64_t round_up(std::int64_t x, std::int64_t grain) { return (x + grain - 1) / grain * grain; }
 
@@ -99,6 +100,7 @@ void own_dots(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype) {
 ContractionDecision decide(const ContractionQuery& query) {
   ContractionDecision decision;
   const bool f32 = query.dtype == DType::f32;
+  std::int64_t whole = query.m;
   if (query.op == Op::matmul) {
     const std::int64_t work = query.m * query.k * query.n;
     if (work == 0)
@@ -116,12 +118,17 @@ ContractionDecision decide(const ContractionQuery& query) {
       decision.implementation = Implementation::zeros;
     else
       decision.implementation = f32 ? Implementation::onednn : Implementation::own;
-    // A gradient of the weight adds over images: splitting it would change its bits.
-    decision.part = query.images;
-    if (query.threads > 1 && query.op != Op::conv2d_grad_weight && query.multiply_adds >= kParallelWork)
-      decision.part = (query.images + query.threads - 1) / query.threads;
+    // A gradient of the weight adds over images: it is split by what it is a row of, the output channels.
+    whole = query.op == Op::conv2d_grad_weight ? query.out_channels : query.images;
+    decision.part = whole;
+    if (query.threads > 1 && query.multiply_adds >= kParallelWork) {
+      const std::int64_t part = (whole + query.threads - 1) / query.threads;
+      if (query.op != Op::conv2d_grad_weight)
+        decision.part = part;
+      else if (f32 && whole % kChannelGrain == 0)
+        decision.part = round_up(part, kChannelGrain);
+    }
   }
-  const std::int64_t whole = query.op == Op::matmul ? query.m : query.images;
   decision.parts = decision.part > 0 ? static_cast<int>((whole + decision.part - 1) / decision.part) : 1;
   return decision;
 }
@@ -242,6 +249,7 @@ void run_conv2d(const KernelArgs& args) {
   query.dtype = args.result.desc->dtype;
   query.threads = num_threads();
   query.images = shape.images;
+  query.out_channels = shape.out_channels;
   query.multiply_adds = shape.images * shape.out_channels * shape.out_height * shape.out_width * shape.in_channels *
                         shape.kernel_height * shape.kernel_width;
   const ContractionDecision decision = decide(query);
@@ -267,6 +275,15 @@ void run_conv2d(const KernelArgs& args) {
       own_convolution(query.op, part, first, second, result);
   };
   if (decision.parts == 1) return run(shape, data[0], data[1], data[2]);
+  if (query.op == Op::conv2d_grad_weight) {  // only oneDNN's is split
+    const std::int64_t pixels = shape.out_height * shape.out_width * size;
+    const std::int64_t taps = shape.in_channels * shape.kernel_height * shape.kernel_width * size;
+    return for_parts(shape.out_channels, decision.part, [&](std::int64_t begin, std::int64_t end) {
+      ConvShape part = shape;
+      part.out_channels = end - begin;
+      run(part, static_cast<char*>(data[0]) + begin * pixels, data[1], static_cast<char*>(data[2]) + begin * taps);
+    });
+  }
   // Forward and by input: operand 0 and the result are split by images, the weight is shared.
   const std::int64_t image_in = elements(*args.operands[0].desc) / shape.images * size;
   const std::int64_t image_out = elements(*args.result.desc) / shape.images * size;

@@ -29,12 +29,12 @@ struct ContractionQuery {
   int threads = 1;
   std::int64_t m = 0, k = 0, n = 0;  // matmul
   MatrixLayout a = MatrixLayout::plain, b = MatrixLayout::plain;
-  std::int64_t images = 0, multiply_adds = 0;  // convolutions
+  std::int64_t images = 0, out_channels = 0, multiply_adds = 0;  // convolutions
 };
 struct ContractionDecision {
   Implementation implementation = Implementation::own;
   int parts = 1;          // computed independently, one a thread
-  std::int64_t part = 0;  // rows of the result, or images, in each part but the last
+  std::int64_t part = 0;  // in each part but the last: rows of the result; images; channels of a gradient of the weight
 };
 ContractionDecision decide(const ContractionQuery& query);
 

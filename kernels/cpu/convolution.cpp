@@ -57,7 +57,7 @@ ConvShape conv_shape(const KernelArgs& args) {
   const std::vector<std::int64_t>& ints = args.attribute->ints;
   const std::int64_t in_channels = input.rank() == 5 ? input[1] * input[4] : input[1];
   return {input[0],  in_channels, input[2], input[3], weight[0], weight[2], weight[3],
-          output[2], output[3],   ints[0],  ints[1],  ints[2],   ints[3]};
+          output[2], output[3],   ints[0],  ints[1],  ints[2],   ints[3],   weight[0]};
 }
 
 std::int64_t convolution_block() { return std::string_view(cpu_vector_isa()) == "avx512" ? 16 : 0; }

@@ -13,6 +13,7 @@ struct ConvShape {
   std::int64_t out_channels, kernel_height, kernel_width;
   std::int64_t out_height, out_width;
   std::int64_t stride_height, stride_width, pad_height, pad_width;
+  std::int64_t held_channels;  // of the output in memory: more than out_channels where those are a part of them
 
   friend bool operator==(const ConvShape&, const ConvShape&) = default;
 };

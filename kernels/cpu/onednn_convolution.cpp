@@ -63,6 +63,9 @@ Convolution make(Op op, const ConvShape& s, unsigned blocked, const dnnl::engine
   const auto activation = [&](const memory::dims& dims, int side) {
     return memory::desc(dims, f32, blocked >> side & 1 ? Tag::nChw16c : Tag::nchw);
   };
+  const auto gradient = [&] {  // a stretch of its channels, in either layout
+    return activation({s.images, s.held_channels, s.out_height, s.out_width}, 0).submemory_desc(output, {0, 0, 0, 0});
+  };
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto algorithm = dnnl::algorithm::convolution_direct;
@@ -97,7 +100,7 @@ Convolution make(Op op, const ConvShape& s, unsigned blocked, const dnnl::engine
     const dnnl::convolution_backward_weights::primitive_desc desc(
         dnnl::convolution_backward_weights::desc(algorithm, any_input, any_weight, any_output, strides, padding, padding), attr,
         engine, forward);
-    finish(desc, dnnl::convolution_backward_weights(desc), {activation(output, 0), activation(input, 1), plain_weight},
+    finish(desc, dnnl::convolution_backward_weights(desc), {gradient(), activation(input, 1), plain_weight},
            {desc.diff_dst_desc(), desc.src_desc(), desc.diff_weights_desc()},
            {DNNL_ARG_DIFF_DST, DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS});
   }

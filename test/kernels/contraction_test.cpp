@@ -169,6 +169,19 @@ TEST(Decide, DependsOnNothingButTheQuery) {
   EXPECT_EQ(decide(query).implementation, Implementation::own);
 }
 
+TEST(Decide, ThreadsShareTheOutputChannelsOfAGradientOfTheWeight) {
+  ContractionQuery query;
+  query.op = Op::conv2d_grad_weight;
+  query.threads = 2;
+  query.images = 8;
+  query.multiply_adds = 1 << 24;
+  for (auto [channels, part] : {std::pair<std::int64_t, std::int64_t>{64, 32}, {48, 32}, {16, 16}, {40, 40}}) {
+    query.out_channels = channels;
+    EXPECT_EQ(decide(query).part, part) << channels;
+    EXPECT_EQ(decide(query).parts, (channels + part - 1) / part) << channels;
+  }
+}
+
 struct Geometry {
   std::int64_t n, c, h, w, o, kh, kw, sh, sw, ph, pw;
 };
@@ -228,6 +241,61 @@ TEST(Convolution, ForwardAndBothGradients) {
         attribute.ints = {g.sh, g.sw, g.ph, g.pw, g.o, g.c, g.kh, g.kw};
         expect(run(Op::conv2d_grad_weight, {grad, input}, attribute), grad_weight, grad_weight_size);
       }
+    set_num_threads(1);
+  }
+}
+
+// Runs a convolution on descriptors as a plan gives them: activations may have their channels in blocks.
+Array convolve(Op op, const Array& first, const Array& second, const Dims& result, std::vector<std::int64_t> ints) {
+  const Attribute attribute{std::move(ints), 0, DType::f32};
+  const Array out = empty(DType::f32, result);
+  KeyHalf key;
+  key.op = op;
+  key.n_operands = 2;
+  KernelArgs args;
+  args.key = &key;
+  args.attribute = &attribute;
+  args.operands[0] = {first.data(), &first.desc};
+  args.operands[1] = {second.data(), &second.desc};
+  args.result = {out.data(), &out.desc};
+  run_conv2d(args);
+  return out;
+}
+
+Dims blocked_dims(const Dims& dims) { return {dims[0], dims[1] / 16, dims[2], dims[3], 16}; }
+Array in_blocks(const Array& plain) {
+  const Dims& d = plain.desc.dims;
+  return from(DType::f32, blocked_dims(d), [&](std::int64_t i) {
+    const std::int64_t lane = i % 16, pixel = i / 16 % (d[2] * d[3]), block = i / 16 / (d[2] * d[3]);
+    return plain.get((block * 16 + lane) * d[2] * d[3] + pixel);
+  });
+}
+
+TEST(Convolution, SameBitsInEitherLayoutOnAnyThreads) {
+  const std::vector<Geometry> geometries = {{4, 32, 16, 16, 64, 3, 3, 2, 2, 1, 1},
+                                            {5, 16, 9, 11, 48, 3, 3, 1, 1, 1, 1},
+                                            {7, 64, 8, 8, 112, 3, 3, 2, 2, 1, 1},
+                                            {3, 48, 12, 12, 32, 1, 1, 1, 1, 0, 0}};
+  for (const Geometry& g : geometries) {
+    SCOPED_TRACE(fmt::format("{}×{}×{}×{} kernel {}×{}×{}", g.n, g.c, g.h, g.w, g.o, g.kh, g.kw));
+    const Dims in = {g.n, g.c, g.h, g.w}, weight_dims = {g.o, g.c, g.kh, g.kw};
+    const Dims out = {g.n, g.o, (g.h + 2 * g.ph - g.kh) / g.sh + 1, (g.w + 2 * g.pw - g.kw) / g.sw + 1};
+    const Array input = random(DType::f32, in, 1, -1, 1), weight = random(DType::f32, weight_dims, 2, -1, 1);
+    const Array grad = random(DType::f32, out, 3, -1, 1), input16 = in_blocks(input), grad16 = in_blocks(grad);
+    const std::vector<std::int64_t> ints = {g.sh, g.sw, g.ph, g.pw};
+    set_num_threads(1);
+    const Array y = in_blocks(convolve(Op::conv2d, input, weight, out, ints));
+    const Array dx = in_blocks(convolve(Op::conv2d_grad_input, grad, weight, in, ints));
+    const Array dw = convolve(Op::conv2d_grad_weight, grad, input, weight_dims, ints);
+    for (int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      EXPECT_TRUE(same_bits(convolve(Op::conv2d, input16, weight, blocked_dims(out), ints), y)) << threads;
+      EXPECT_TRUE(same_bits(convolve(Op::conv2d_grad_input, grad16, weight, blocked_dims(in), ints), dx)) << threads;
+      EXPECT_TRUE(same_bits(convolve(Op::conv2d_grad_weight, grad16, input16, weight_dims, ints), dw)) << threads;
+      EXPECT_TRUE(same_bits(convolve(Op::conv2d_grad_weight, grad16, input, weight_dims, ints), dw)) << threads;
+      EXPECT_TRUE(same_bits(in_blocks(convolve(Op::conv2d, input, weight, out, ints)), y)) << threads;
+      EXPECT_TRUE(same_bits(convolve(Op::conv2d_grad_weight, grad, input, weight_dims, ints), dw)) << threads;
+    }
     set_num_threads(1);
   }
 }

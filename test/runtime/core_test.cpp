@@ -1,5 +1,6 @@
 // The ground under the ground: descriptors, allocation, threads, call sites, inference.
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <numeric>
 #include <set>
@@ -96,6 +97,23 @@ TEST(ThreadPool, CoversTheExtentOnceInGrains) {
         for (std::int64_t i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
       });
       for (const auto& count : seen) EXPECT_EQ(count, 1);
+    }
+  }
+  set_num_threads(1);
+}
+
+// Whoever claims a part runs it, once: jobs in quick succession, and jobs that find the workers asleep.
+TEST(ThreadPool, EveryPartRunsOnceWhateverTheWorkersDo) {
+  for (int threads : {2, 4}) {
+    set_num_threads(threads);
+    std::vector<std::atomic<int>> runs(static_cast<std::size_t>(threads));
+    for (int job = 1; job <= 3000; ++job) {
+      if (job % 300 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      parallel_for(threads, 1, [&](std::int64_t begin, std::int64_t, int worker) {
+        EXPECT_EQ(begin, worker);
+        ++runs[static_cast<std::size_t>(worker)];
+      });
+      for (const auto& count : runs) ASSERT_EQ(count, job);
     }
   }
   set_num_threads(1);
