@@ -25,6 +25,7 @@ struct WorkloadOptions {
   std::string image = "32x32x3";  // height x width x channels
   int log2 = 16;                  // 2^log2 elements
   std::string size = "full";      // or small: a model that tests can afford
+  bool random_batches = false;    // digits, transformer: every step takes a batch of a random size
   std::filesystem::path data = default_data_folder();
   bool rehearsal = false;  // set by the harness: this instance warms up and is not the one that is measured
 

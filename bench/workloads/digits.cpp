@@ -8,7 +8,7 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::int64_t kBatch = 32;
+constexpr std::int64_t kBatch = 32, kLargestBatch = 64;  // batches of random size are 1 … 64
 constexpr std::int64_t kSchedule = 600;  // steps from the peak of the learning rate to zero; then it starts again
 constexpr double kPeak = 0.1;
 
@@ -28,11 +28,16 @@ Digits::Digits(const WorkloadOptions& options)
     : parts_(load(options)),
       model_(conv_model(1)),
       optimizer_(model_.parameters(), {.lr = kPeak, .momentum = 0.9, .weight_decay = 1e-4}),
-      batches_(parts_.train.labels.size(0), kBatch, options.seed),
-      shifts_(options.seed + 1) {}
+      batches_(parts_.train.labels.size(0), options.random_batches ? kLargestBatch : kBatch, options.seed),
+      shifts_(options.seed + 1),
+      sizes_(options.seed + 2),
+      random_sizes_(options.random_batches),
+      batch_(kBatch) {}
 
 StepOutputs Digits::step() {
-  const std::vector<std::int64_t> rows = batches_.next();
+  std::vector<std::int64_t> rows = batches_.next();
+  if (random_sizes_) rows.resize(1 + sizes_.below(kLargestBatch));
+  batch_ = static_cast<std::int64_t>(rows.size());
   Tensor images = data::shifted(data::take_rows(parts_.train.images, rows), 1, shifts_);
   batch_labels_ = data::take_rows(parts_.train.labels, rows);
   optimizer_.set_lr(optim::cosine_lr(optimizer_.steps() % kSchedule, kSchedule, kPeak));
@@ -44,7 +49,7 @@ StepOutputs Digits::step() {
   return {.loss = loss, .outputs = {logits}};
 }
 
-std::int64_t Digits::units_per_step() const { return kBatch; }
+std::int64_t Digits::units_per_step() const { return batch_; }
 
 WorkloadState Digits::state() {
   WorkloadState state;
@@ -52,6 +57,7 @@ WorkloadState Digits::state() {
   add_state(state, optimizer_);
   add_state(state, batches_);
   state.words.emplace_back("shifts", shifts_.state());
+  state.words.emplace_back("sizes", sizes_.state());
   return state;
 }
 
@@ -60,6 +66,7 @@ void Digits::load_state(const WorkloadState& state) {
   bench::load_state(state, optimizer_);
   bench::load_state(state, batches_);
   shifts_.set_state(word(state, "shifts"));
+  sizes_.set_state(word(state, "sizes"));
 }
 
 std::map<std::string, double> Digits::figures() {

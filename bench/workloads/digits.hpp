@@ -30,7 +30,9 @@ class Digits final : public Workload {
   nn::Sequential model_;
   optim::SGD optimizer_;
   data::Batches batches_;
-  data::HostRandom shifts_;
+  data::HostRandom shifts_, sizes_;
+  bool random_sizes_;
+  std::int64_t batch_;
   Tensor batch_labels_;
 };
 

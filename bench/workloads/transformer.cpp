@@ -8,7 +8,7 @@
 // Everything is drawn from the seed, restarted once the model stands: each matrix, in the order of the parameters (`names` of the state:
 // tokens, positions, then block by block attention.in_proj_weight, attention.out_proj.weight, up.weight, down.weight, then head), normal
 // with deviation 0.02; biases are 0 and norms 1 and 0. Then 16 batches: randint(65) of shape (8,129), whose first 128 columns are the
-// input and whose last 128 are the targets.
+// input and whose last 128 are the targets. With random batches a step takes the first 1 to 8 of them.
 #include <array>
 
 #include <bench/workloads/all.hpp>
@@ -82,7 +82,12 @@ struct Decoder final : nn::Module {
 
 class Transformer final : public Workload {
  public:
-  explicit Transformer(const WorkloadOptions& options) : sizes_(sizes_of(options)), model_(sizes_) {
+  explicit Transformer(const WorkloadOptions& options)
+      : sizes_(sizes_of(options)),
+        model_(sizes_),
+        batch_(sizes_.batch),
+        random_batches_(options.random_batches),
+        random_(options.seed) {
     manual_seed(options.seed);
     for (const auto& [name, parameter] : model_.named_parameters())
       no_grad([&] {
@@ -94,37 +99,44 @@ class Transformer final : public Workload {
     for (auto& [x, target] : batches_) {
       const Tensor text = randint(0, kCharacters, {sizes_.batch, sizes_.context + 1});
       x = text.narrow(1, 0, sizes_.context).contiguous();
-      target = text.narrow(1, 1, sizes_.context).reshape({units_per_step()});
+      target = text.narrow(1, 1, sizes_.context).contiguous();
     }
   }
 
   StepOutputs step() override {
     const auto& [x, target] = batches_[next_];
     next_ = (next_ + 1) % kBatches;
-    Tensor logits = model_(x);
-    Tensor loss = cross_entropy(logits.reshape({units_per_step(), kCharacters}), target);
+    if (random_batches_) batch_ = 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(sizes_.batch)));
+    Tensor logits = model_(x.narrow(0, 0, batch_));
+    Tensor loss =
+        cross_entropy(logits.reshape({units_per_step(), kCharacters}), target.narrow(0, 0, batch_).reshape({units_per_step()}));
     loss.backward();
     optimizer_.step();
     return {.loss = loss, .outputs = {logits}};
   }
-  std::int64_t units_per_step() const override { return sizes_.batch * sizes_.context; }
+  std::int64_t units_per_step() const override { return batch_ * sizes_.context; }
 
   WorkloadState state() override {
     WorkloadState state;
     add_state(state, model_);
     add_state(state, optimizer_);
     state.words.emplace_back("next", next_);
+    state.words.emplace_back("random", random_.state());
     return state;
   }
   void load_state(const WorkloadState& state) override {
     bench::load_state(state, model_);
     bench::load_state(state, optimizer_);
     next_ = word(state, "next") % kBatches;
+    random_.set_state(word(state, "random"));
   }
 
  private:
   Sizes sizes_;
   Decoder model_;
+  std::int64_t batch_;
+  bool random_batches_;
+  data::HostRandom random_;
   optim::AdamW optimizer_{model_.parameters(), {.lr = 1e-3}};
   std::array<std::pair<Tensor, Tensor>, kBatches> batches_;
   std::size_t next_ = 0;

@@ -102,6 +102,7 @@ void add_run(CLI::App& app) {
   command->add_option("--image", settings.options.image, "convnet: 32x32x3 (default) or 8x8x1");
   command->add_option("--log2", settings.options.log2, "kernels: 2^LOG2 elements (default 16)");
   command->add_option("--size", settings.options.size, "lstm_lm, transformer: full (default) or small");
+  command->add_flag("--random-batches", settings.options.random_batches, "digits, transformer: batches of random sizes");
   command->add_option("--save", settings.save, "write the state of the run to FILE at its end");
   command->add_option("--load", settings.load, "go on from such a file");
   command->add_flag("--json", arguments->json, "the report as one line of JSON, the last on stdout");
