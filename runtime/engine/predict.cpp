@@ -21,7 +21,7 @@ bool Stream::Impl::worth_planning(const Family& family) const {
 // True where the cursor has moved over `got`, on a path that was made up.
 bool Stream::Impl::predict(const KeyHalf& got) {
   if (!engine.queue || trie.traces().size() >= engine.options.max_traces) return false;
-  const auto prefix = window.values.empty() ? std::span<const KeyHalf>() : std::span(window.path().keys).first(window.size());
+  const auto prefix = window.values.empty() ? std::span<const KeyHalf>() : std::span(window.trace().keys).first(window.size());
   bool any = false;
   try {
     for (Prediction& prediction : families.predict(prefix, got)) any = adopt_prediction(std::move(prediction)) || any;
