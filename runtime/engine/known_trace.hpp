@@ -61,7 +61,7 @@ struct KnownTrace {
 
   bool has_plan() const { return wide.plan != nullptr; }
   bool counted() const { return (has_plan() || promised) && !shelved; }  // among the plans of the trie
-  std::size_t bytes() const;  // what keeping it takes, code apart
+  std::size_t bytes() const;                                             // what keeping it takes, code apart
 
   // The first `limit` records as the recorder reads them, and one that nothing matches. Made at first use.
   const std::vector<ExpectedRecord>& expect(RecordIndex limit);

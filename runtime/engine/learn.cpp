@@ -29,16 +29,19 @@ std::size_t KnownTrace::bytes() const {
   return bytes;
 }
 
+void Stream::Impl::note_eager_time(TraceHistory& history) const {
+  if (!timing || kernel_ns <= 0) return;
+  history.eager_best_ns = history.timed_runs == 0 ? kernel_ns : std::min(history.eager_best_ns, kernel_ns);
+  ++history.timed_runs;
+  history.eager_ns += (kernel_ns - history.eager_ns) / history.timed_runs;
+}
+
 void Stream::Impl::ran_eagerly(KnownTrace& known) {
   TraceHistory& history = known.history;
   ++history.runs;
   known.last_used = window_count;
   known.seen.merge(escapes());
-  if (timing && kernel_ns > 0) {
-    history.eager_best_ns = history.timed_runs == 0 ? kernel_ns : std::min(history.eager_best_ns, kernel_ns);
-    ++history.timed_runs;
-    history.eager_ns += (kernel_ns - history.eager_ns) / history.timed_runs;
-  }
+  note_eager_time(history);
   tracking_backoff.succeeded();
   if (known.shelved && history.runs >= history.resume_at) {
     known.shelved = false;
@@ -59,7 +62,11 @@ void Stream::Impl::keep_window() {
   const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping;
   const std::shared_ptr<Family> family = trie.plans() > 0 ? families.find(window.keys) : nullptr;
   const auto sibling = family && worth_planning(*family) ? family->planned() : nullptr;
-  if (!wanted && !sibling) {
+  // Where sizes change at every step no window repeats, but the family does: the first of its traces is kept for that.
+  if (family_sightings.size() >= 1 << 16) family_sightings.clear();
+  const std::uint32_t alike = ++family_sightings[family_hash(window.keys)];
+  const bool recurs = !sibling && alike >= 2 * options.runs_before_keeping && (timing || !options.weigh_cost);
+  if (!wanted && !sibling && !recurs) {
     tracking_backoff.failed();
     note_beginning();
     return;
@@ -72,7 +79,8 @@ void Stream::Impl::keep_window() {
   }
   tracking_backoff.succeeded();
   std::shared_ptr<KnownTrace> known = new_known(window_trace());
-  known->history.runs = 1;
+  known->history.runs = recurs && known->ledger->compilations == 0 ? alike : 1;
+  note_eager_time(known->history);
   known->seen = escapes();
   if (touches_at_once) {
     known->history.compilable = false;

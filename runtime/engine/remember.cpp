@@ -96,6 +96,7 @@ void Stream::Impl::forget() noexcept {
   trie.clear();
   families.clear();
   sightings.clear();
+  family_sightings.clear();
   beginning.clear();
   noted = 0;
   remembered = false;

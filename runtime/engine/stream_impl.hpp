@@ -75,6 +75,7 @@ struct Stream::Impl {
   void close() noexcept;
 
   // learn.cpp
+  void note_eager_time(TraceHistory& history) const;
   void ran_eagerly(KnownTrace& known);
   void keep_window();
   void consider(KnownTrace& known);
@@ -123,8 +124,8 @@ struct Stream::Impl {
   std::vector<std::shared_ptr<KnownTrace>> beginning;  // what the stream ran first, and so far once
   FamilyTable families;
   Backoff deferral_backoff, tracking_backoff;
-  std::unordered_map<std::uint64_t, std::uint32_t> sightings;
-  std::uint64_t collected = 0;  // outcomes of the compile queue seen so far
+  std::unordered_map<std::uint64_t, std::uint32_t> sightings, family_sightings;  // of windows that are not known
+  std::uint64_t collected = 0;                                                   // outcomes of the compile queue seen so far
   std::uint64_t window_count = 0;
   Ledger ledger;                                                        // of this stream
   std::unordered_map<std::uint64_t, std::weak_ptr<Ledger>> structures;  // ledgers by what their traces have in common

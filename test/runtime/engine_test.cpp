@@ -1,5 +1,6 @@
 // The engine with a fake compiler: recording, deferral, escapes, cuts, leaving, poisoning.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include <runtime/core/allocator.hpp>
@@ -462,9 +463,10 @@ TEST_F(EngineTest, StructuresThatNeverRepeatAreMostlyNotTracked) {
   const Array a({2}, {1, 2});
   const auto before = engine_stats().windows;
   for (int i = 0; i < 1000; ++i) {
-    const Array b = with_literal(Op::mul, a, i);
+    Array b = a;
+    for (int bit = 0; bit < 10; ++bit) b = i >> bit & 1 ? b + a : -b;
     step();
-    ASSERT_EQ(b.read()[0], static_cast<float>(i));
+    ASSERT_TRUE(std::isfinite(b.read()[0]));
   }
   EXPECT_LT(engine_stats().windows - before, 400u);
 }

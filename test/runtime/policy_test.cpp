@@ -205,7 +205,7 @@ TEST_F(PolicyTest, ShapesThatKeepChangingDoNotStartAStormOfCompilations) {
   const auto before = engine_stats().compiles;
   for (std::int64_t extent = 1; extent <= 30; ++extent) run(extent, 1000);  // each earns 7.6 ms
   EXPECT_GT(count(EventCode::storm), storms);
-  EXPECT_LT(engine_stats().compiles - before, 4u);
+  EXPECT_LT(engine_stats().compiles - before, 10u);
 }
 
 TEST_F(PolicyTest, ShapesWhoseCompilationsPayAreAllCompiled) {
