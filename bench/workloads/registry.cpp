@@ -15,7 +15,7 @@ constexpr std::array<WorkloadInfo, 16> kWorkloads = {{
     {"digits", "a convolutional network trained on handwritten digits, the demo", "samples", 600, make_digits},
     {"lennard_jones", "energies and forces of a pair of atoms, gradients through gradients, Adam", "points", 500,
      make_lennard_jones},
-    {"lstm_lm", "a word-level language model: 2 x 200 LSTM, 35 steps of 20 columns, 10,000 words", "words", 20, make_lstm_lm},
+    {"lstm_lm", "a language model: 2 x 200 LSTM, 35 steps of 20 columns, 10,000 words", "words", 20, make_lstm_lm},
     {"transformer", "a decoder of 4 blocks, width 128, context 128, batch 8, AdamW", "characters", 30, make_transformer},
     {"softmax", "over rows of 1,024, 2^LOG2 elements (--log2)", "elements", 100, make_softmax},
     {"layer_norm", "over rows of 1,024, 2^LOG2 elements (--log2)", "elements", 100, make_layer_norm},

@@ -41,7 +41,8 @@ class RunCommand(command.CommandTest):
         listed = self.swage("run", "--list").stdout
         self.assert_fits(listed)
         self.assertEqual([line.split()[0] for line in listed.splitlines()],
-                         ["seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits"])
+                         ["seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits", "lennard_jones", "lstm_lm", "transformer",
+                          "softmax", "layer_norm", "gelu", "sum", "axpy", "adam_update", "novel"])
 
     def test_stop_and_go_in_three_processes(self):
         file = self.folder / "run.safetensors"

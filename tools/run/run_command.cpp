@@ -31,7 +31,7 @@ std::vector<std::string> workload_names() {
 }
 
 void list_workloads() {
-  for (const auto& info : bench::workloads()) fmt::print("{:<10} {} ({} steps)\n", info.name, info.summary, info.default_steps);
+  for (const auto& info : bench::workloads()) fmt::print("{:<13} {} ({} steps)\n", info.name, info.summary, info.default_steps);
 }
 
 // A line on stderr every two seconds.
@@ -97,7 +97,7 @@ void add_run(CLI::App& app) {
       ->check(CLI::Range(0.0, 86400.0));
   command->add_option("--seed", settings.options.seed, "of everything that is drawn (default 1)")->check(non_negative);
   command->add_option("--threads", settings.threads, "threads in one op (default 1)")->check(CLI::Range(1, 64));
-  command->add_option("--data", arguments->data, "folder of data files; lstm_lm: of ptb.train.txt (default: made-up text)");
+  command->add_option("--data", arguments->data, "folder of data files; lstm_lm: of ptb.train.txt");
   command->add_option("--optimizer", settings.options.optimizer, "mlp: sgd (default) or adam");
   command->add_option("--image", settings.options.image, "convnet: 32x32x3 (default) or 8x8x1");
   command->add_option("--log2", settings.options.log2, "kernels: 2^LOG2 elements (default 16)");
