@@ -66,11 +66,19 @@ class RunCommand(command.CommandTest):
         self.assertEqual(names, ["cpu", "vectors", "llvm", "onednn", "gpu", "cache", "logs"])
 
     def test_micro_figures(self):
-        figures = json.loads(self.swage("bench", "micro", "--json").stdout)
-        self.assertEqual(list(figures), ["eager_op_ns", "deferred_op_ns", "hit_us", "compile_ms"])
-        for number in (figures["eager_op_ns"], figures["deferred_op_ns"], *figures["hit_us"].values(),
-                       *figures["compile_ms"].values()):
+        figures = json.loads(self.swage("bench", "micro", "--quick", "--json").stdout)
+        self.assertEqual(list(figures), ["defer_ns", "defer_grad_ns", "eager_op_ns", "plan_hit_us", "exit_us", "compile_ms",
+                                         "load_ms", "pause_us", "record_bytes", "limits"])
+        self.assertEqual(list(figures["plan_hit_us"]), ["10", "100", "1000"])
+        self.assertEqual(list(figures["compile_ms"]), ["1", "10", "100", "300"])
+        limits = figures["limits"]
+        for number in (figures["defer_ns"], figures["defer_grad_ns"], figures["eager_op_ns"], figures["exit_us"],
+                       *figures["plan_hit_us"].values(), *list(figures["compile_ms"].values())[1:], limits["fma_gflops"],
+                       limits["sgemm_gflops"], *limits["copy_gbs"].values(), *limits["axpy_gbs"].values(), limits["timer_ns"],
+                       limits["add_ns"]):
             self.assertGreater(number, 0)
+        self.assertLess(limits["sgemm_gflops"], 1.1 * limits["fma_gflops"])
+        self.assertIn("memory", limits["copy_gbs"])
 
     def test_help_fits(self):
         for arguments in (["help"], ["--help"], [], ["run", "--help"], ["trace"], ["trace", "ir", "--help"], ["bench"]):

@@ -12,30 +12,23 @@
 namespace swage::tool {
 namespace {
 
-using Figure = std::optional<double>;
-
-nlohmann::ordered_json number(Figure figure) { return figure ? nlohmann::ordered_json(*figure) : nlohmann::ordered_json(); }
-
-void micro(bool json) {
-  const bench::MicroFigures figures = bench::measure_micro();
-  if (json) {
-    const nlohmann::ordered_json out = {
-        {"eager_op_ns", figures.eager_op_ns},
-        {"deferred_op_ns", figures.deferred_op_ns},
-        {"hit_us", {{"10", number(figures.hit_10_us)}, {"100", number(figures.hit_100_us)}}},
-        {"compile_ms", {{"10", number(figures.compile_10_ms)}, {"100", number(figures.compile_100_ms)}}}};
-    fmt::print("{}\n", out.dump());
-    return;
+// A line for every number in the JSON, its place in it as the name.
+void print_lines(const nlohmann::ordered_json& json, const std::string& prefix) {
+  for (const auto& [key, value] : json.items()) {
+    const std::string name = prefix.empty() ? key : prefix + " " + key;
+    if (value.is_object())
+      print_lines(value, name);
+    else
+      fmt::print("{:<26} {}\n", name, value.is_null() ? "none" : fmt::format("{:>12}", value.dump()));
   }
-  const auto line = [](const char* what, Figure figure, const char* unit) {
-    fmt::print("{:<44} {} {}\n", what, figure ? fmt::format("{:10.2f}", *figure) : "      none", unit);
-  };
-  line("an eager op on 16 elements", figures.eager_op_ns, "ns");
-  line("a deferred op", figures.deferred_op_ns, "ns");
-  line("a plan hit, 10 ops on 16 elements", figures.hit_10_us, "us");
-  line("a plan hit, 100 ops", figures.hit_100_us, "us");
-  line("compiling a trace of 10 ops", figures.compile_10_ms, "ms");
-  line("compiling a trace of 100 ops", figures.compile_100_ms, "ms");
+}
+
+void micro(bool json, bool quick) {
+  const nlohmann::ordered_json figures = bench::to_json(bench::measure_micro({.quick = quick}));
+  if (json)
+    fmt::print("{}\n", figures.dump());
+  else
+    print_lines(figures, "");
 }
 
 void soak(const bench::SoakSettings& settings) {
@@ -60,10 +53,11 @@ void soak(const bench::SoakSettings& settings) {
 
 void add_bench(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "measure the engine itself");
-  auto json = std::make_shared<bool>(false);
+  auto json = std::make_shared<bool>(false), quick = std::make_shared<bool>(false);
   CLI::App* command = bench->add_subcommand("micro", "costs of an op, a plan, a compilation");
   command->add_flag("--json", *json, "as one line of JSON");
-  command->callback([json] { micro(*json); });
+  command->add_flag("--quick", *quick, "fewer repetitions: seconds, not a minute");
+  command->callback([json, quick] { micro(*json, *quick); });
   auto settings = std::make_shared<bench::SoakSettings>();
   CLI::App* long_run =
       bench->add_subcommand("soak", "transformer and digits in turn, batches of random sizes, for a long time");
