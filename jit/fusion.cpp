@@ -49,6 +49,7 @@ class Grouper {
     const std::size_t n = trace.size();
     result_.last_touch.assign(n, -1);
     last_write_.assign(n, -1);
+    first_write_.assign(n, -1);
   }
 
   Grouping run() {
@@ -83,7 +84,7 @@ class Grouper {
 
   int latest_dependence(RecordIndex i) const {
     const KeyHalf& key = trace_.keys[i];
-    const std::vector<int>& written = planted(PlantedFault::alias) ? result_.first_write : last_write_;
+    const std::vector<int>& written = planted(PlantedFault::alias) ? first_write_ : last_write_;
     int latest = -1;
     for (int k = 0; k < key.n_operands; ++k)
       if (key.operands[k].is_tensor()) latest = std::max(latest, written[trace_.storages[trace_.operand(i, k)]]);
@@ -214,13 +215,15 @@ class Grouper {
     const RecordIndex storage = trace_.storages[i];
     touch(storage);
     last_write_[storage] = std::max(last_write_[storage], g);
+    if (first_write_[storage] < 0) first_write_[storage] = g;
   }
 
   const Trace& trace_;
   const std::vector<bool>& alone_;
   std::vector<RecordIndex> origins_;
   std::vector<OpenGroup> groups_;
-  std::vector<int> last_write_;  // by storage: last group that writes it
+  std::vector<int> last_write_;   // by storage: last group that writes it
+  std::vector<int> first_write_;  // the first one: what a planted fault takes for the last
   Grouping result_;
 };
 

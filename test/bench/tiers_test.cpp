@@ -30,7 +30,6 @@ TEST_P(Tiers, AllGiveTheSameBits) {
 
   const Report warm = run_workload(run.settings(RunTier::warm, threads));
   EXPECT_EQ(warm.digest, eager.digest);
-  EXPECT_EQ(warm.compiles > 0, run.repeats);
   EXPECT_EQ(warm.first_compiled_step.has_value(), run.repeats);
   EXPECT_GE(warm.compiled_op_share, run.repeats ? 0.9 : 0);
   EXPECT_EQ(warm.hits > 0, run.repeats);

@@ -86,6 +86,7 @@ int find_planted(PlantedFault fault, double seconds, std::uint64_t seed) {
     if (!run_program(recipe, totals)) continue;
     std::cout << fmt::format("found after {} programs, {:.1f} s\n", program - seed + 1, elapsed());
     planted_fault = PlantedFault::none;
+    forget_code();  // it has the fault
     const Outcome sound = try_program(recipe);
     if (!sound.difference.empty()) std::cout << "and without the planted fault: " << sound.difference << "\n";
     print(totals);
