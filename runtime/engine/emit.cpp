@@ -75,16 +75,16 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
     if (!trie.advance(window.cursor, key)) {
       infer_result(call, key);  // an op that raises is not recorded, and the path goes on
       leave(&key);
-    } else if (window.cursor.trace->plans_below > 0) {
+    } else {
+      bool defers = window.cursor.trace->plans_below > 0;
       try {
-        check_deferred(call, key);
+        defers = defers && check_deferred(call, key);
       } catch (...) {  // nothing was recorded
         window.cursor = before;
         throw;
       }
-      return defer(call, key);
-    } else {  // the path goes on, but no plan stands below it
-      leave(nullptr);
+      if (defers) return defer(call, key);
+      leave(nullptr);  // the path goes on, but no plan can come of it
       window.cursor = before;
     }
   }
@@ -285,17 +285,18 @@ void Stream::Impl::check_data(const OpCall& call, const KernelArgs& args) const 
 }
 
 // A bad index is an error of the op that is given it, not of the read that settles the window. An index that the window itself
-// computes cannot be looked at yet; no plan is made of such a trace.
-void Stream::Impl::check_deferred(const OpCall& call, const KeyHalf& key) const {
-  if (!info(call.op).checked) return;
+// computes cannot be looked at while it is deferred: false, the op must run now. No plan is made of such a trace.
+bool Stream::Impl::check_deferred(const OpCall& call, const KeyHalf& key) const {
+  if (!info(call.op).checked) return true;
   const Value& index = *call.operands[1].value;
-  if (index.pending() || window.tagged(index.owner()->write_tag)) return;
+  if (index.pending() || window.tagged(index.owner()->write_tag)) return false;
   KernelArgs args;
   args.key = &key;
   args.attribute = &attribute_of(key.attr);
   args.operands[0].desc = &call.operands[0].value->view();
   args.operands[1] = {index.address(), &index.view()};
   check_data(call, args);
+  return true;
 }
 
 void* allocate_result(Op op, const ViewDesc& desc, CallSite site) {

@@ -54,7 +54,7 @@ struct Stream::Impl {
   ValueRef run_untracked(const OpCall& call);
   ValueRef execute(const OpCall& call, const KeyHalf& key, DescId result, ValueHalf& half);
   void check_data(const OpCall& call, const KernelArgs& args) const;
-  void check_deferred(const OpCall& call, const KeyHalf& key) const;
+  bool check_deferred(const OpCall& call, const KeyHalf& key) const;
   DescId infer_result(const OpCall& call, const KeyHalf& key);
   Value* make_result(const OpCall& call, DescId result, ValueHalf& half);
   void touch_result(const OpCall& call, Value* result);

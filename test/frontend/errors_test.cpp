@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <swage/swage.hpp>
+#include <test/frontend/tiers.hpp>
 
 namespace swage {
 namespace {
@@ -96,6 +97,21 @@ TEST(Errors, modules_name_the_caller) {
   EXPECT_ERROR(ShapeError, net(ones({2, 3})), "[linear]");
   nn::BatchNorm2d norm(3);
   EXPECT_ERROR(ShapeError, norm(ones({2, 4, 2, 2})), "[batch_norm]", "3");
+}
+
+// Rounds that fail at the gather are a trace of their own, whose plan shares a prefix with the trace of those that do not.
+TEST(Errors, a_bad_index_that_the_window_computes_is_raised_by_its_op) {
+  const auto body = [](test::Notes& notes) {
+    const Tensor values = arange(4) * 1.5, rows = zeros({2}).to(DType::i64);
+    for (int round = 0; round < 14; ++round) {
+      rows.fill_(round);
+      const Tensor index = rows + 0, before = values * round;
+      notes.error([&] { static_cast<void>(gather(values, 0, index)); });
+      step();
+      notes(before);
+    }
+  };
+  EXPECT_EQ(test::run_in(Tier::compiled, body).notes.difference(test::run_in(Tier::eager, body).notes), "");
 }
 
 }  // namespace

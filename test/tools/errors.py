@@ -13,7 +13,7 @@ class Errors(command.CommandTest):
             self.assertIn(f"did you mean '{meant}'", self.error_of(*arguments), arguments)
 
     def test_where_nothing_is_near_the_choices_are_listed(self):
-        error = self.error_of("run", "transmogrifier")
+        error = self.error_of("run", "xylophone")
         for name in ("seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits"):
             self.assertIn(name, error)
 

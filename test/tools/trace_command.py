@@ -72,7 +72,7 @@ class TraceCommand(command.CommandTest):
         self.assertIn(str(file), self.error_of("trace", "show", "t4711"))
         self.assertIn("t17", self.error_of("trace", "show", "chain"))
         self.assertIn(str(self.folder / "swage" / "run-nope.jsonl"), self.error_of("trace", "top", "nope"))
-        self.assertIn("did you mean 'llvm'", self.error_of("trace", "ir", "t1", "--stage=lvm"))
+        self.assertIn("did you mean 'llvm'", self.error_of("trace", "ir", self.hottest()["id"], "--stage=lvm"))
 
     def test_files_that_are_no_logs_are_refused(self):
         file = self.folder / "x.jsonl"

@@ -59,8 +59,7 @@ void add_bench(CLI::App& app) {
   command->add_flag("--quick", *quick, "fewer repetitions: seconds, not a minute");
   command->callback([json, quick] { micro(*json, *quick); });
   auto settings = std::make_shared<bench::SoakSettings>();
-  CLI::App* long_run =
-      bench->add_subcommand("soak", "transformer and digits in turn, batches of random sizes, for a long time");
+  CLI::App* long_run = bench->add_subcommand("soak", "transformer and digits in turn, for a long time");
   long_run->add_option("--seconds", settings->seconds, "how long (default 1200)")->check(CLI::Range(1.0, 86400.0));
   long_run->add_option("--warm-up", settings->warm_up_seconds, "what is compared begins then (default 120)")
       ->check(CLI::Range(0.0, 86400.0));
