@@ -11,6 +11,7 @@
 namespace swage {
 
 constinit thread_local Value* free_values = nullptr;
+constinit thread_local Stream* this_stream = nullptr;
 
 void refill_values() {
   constexpr std::size_t kSlab = 256;
@@ -32,6 +33,11 @@ namespace {
 }
 
 [[gnu::noinline]] void dispose_slowly(Value* value) noexcept {
+  if (value->elsewhere.load(std::memory_order_relaxed) != 0) {
+    // What others have counted is counted here from now on; it comes back as messages.
+    value->refs += value->elsewhere.exchange(0, std::memory_order_acquire);
+    if (value->refs > value->view_refs) return;
+  }
   if (value->refs != 0) {
     if (!value->autograd) return;
     retain(value);  // the last views may go with the tape
@@ -42,9 +48,9 @@ namespace {
     std::exchange(value->autograd, nullptr)->value_dies();
     if (value->refs != 0) return;
   }
-  if (!recorder->forget(value) && value->stream) value->stream->forget(value);
+  recorder->forget(value);
   if (value->base) {
-    --value->base->view_refs;
+    if (is_mine(*value->base)) --value->base->view_refs;
     release(value->base);
   } else if (value->data && !(value->flags & Value::kBorrowed)) {
     free_buffer(value->data, value->bytes);
@@ -60,10 +66,20 @@ namespace {
 }  // namespace
 
 void dispose(Value* value) noexcept {
-  const bool plain = value->refs == 0 && !value->autograd && !value->base && !value->data && value->version == 0;
-  if (!plain || !recorder->forget(value)) [[unlikely]]
+  const bool plain = value->refs == 0 && !value->autograd && !value->base && !value->data && value->version == 0 &&
+                     value->elsewhere.load(std::memory_order_relaxed) == 0;
+  if (!plain) [[unlikely]]
     return dispose_slowly(value);
+  recorder->forget(value);
   recycle(value);
+}
+
+void release_elsewhere(Value* value) noexcept {
+  std::uint32_t counted = value->elsewhere.load(std::memory_order_relaxed);
+  while (counted != 0)
+    if (value->elsewhere.compare_exchange_weak(counted, counted - 1, std::memory_order_release, std::memory_order_relaxed))
+      return;
+  value->stream->take_over(value);
 }
 
 }  // namespace swage

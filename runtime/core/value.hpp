@@ -1,8 +1,14 @@
 // What a tensor handle points to. A `Value` either owns a storage (a buffer, or the promise of one while the op that produces
 // it is deferred) or is a view: a descriptor and an offset into the storage that its `base` owns. One object serves eager and
-// deferred values. Reference counts are plain: a value belongs to the thread of its stream.
+// deferred values.
+//
+// A value belongs to the stream that made it. The stream's thread counts its references plainly. References that other threads make
+// are counted apart, atomically (`elsewhere`); one that another thread gives up is taken off there, or, where that count has run
+// out, handed to the owner as a message. Only the sum means anything, and only the owner brings it to zero: so the owner never waits and
+// frees what it allocated. (Choi, Shull and Torrellas, "Biased reference counting", PACT 2018, with messages in place of flags.)
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -33,6 +39,25 @@ constexpr Tag make_tag(std::uint64_t epoch, std::uint32_t index) { return epoch 
 constexpr std::uint64_t epoch_of(Tag tag) { return tag >> kTagIndexBits; }
 constexpr std::uint32_t index_of(Tag tag) { return static_cast<std::uint32_t>(tag & kMaxWindow); }
 
+// A field that other threads may read while the owner writes it. As cheap as a plain one.
+template <class T>
+class Published {
+ public:
+  Published(T value = {}) : value_(value) {}                             // NOLINT(google-explicit-constructor)
+  operator T() const { return value_.load(std::memory_order_acquire); }  // NOLINT(google-explicit-constructor)
+  Published& operator=(T value) {
+    value_.store(value, std::memory_order_release);
+    return *this;
+  }
+  Published(const Published&) = delete;
+  Published& operator=(const Published& other) { return *this = static_cast<T>(other); }
+  Published& operator|=(T bits) { return *this = static_cast<T>(*this) | bits; }
+  Published& operator&=(T bits) { return *this = static_cast<T>(*this) & bits; }
+
+ private:
+  std::atomic<T> value_;
+};
+
 struct Value {
   enum Flags : std::uint32_t {
     kPending = 1,   // owner of a storage that is not computed yet: data is null
@@ -42,21 +67,22 @@ struct Value {
     kRequiresGrad = 16,
   };
 
-  std::uint32_t refs = 1;       // handles, tape, window and views
+  std::uint32_t refs = 1;       // handles, tape, window and views, as the owner counts
   std::uint32_t view_refs = 0;  // owners: of those, views
-  std::uint32_t flags = 0;
+  Published<std::uint32_t> flags = 0;
   DescId desc = 0;
-  std::uint32_t version = 0;  // of the storage (owners only): incremented by every write
+  std::uint32_t version = 0;                // of the storage (owners only): incremented by every write
   // In-place ops that the tape knows of. Owners: written; views: that count on the base when the view came onto the tape.
   std::uint32_t tape_writes = 0;
-  std::int64_t offset = 0;   // elements from the start of the storage
-  Tag tag = 0;               // the record that produced it, or its input record
-  Tag storage_tag = 0;       // owners: the first record of this window that stands for the storage
-  Tag write_tag = 0;         // owners: the last record that produced or wrote the storage
-  Value* base = nullptr;     // views: the owner (counted); null for owners
-  void* data = nullptr;      // owners: the buffer
-  std::size_t bytes = 0;     // owners: its size
-  Stream* stream = nullptr;  // whose window the tags belong to
+  std::atomic<std::uint32_t> elsewhere{0};  // references counted by other threads
+  std::int64_t offset = 0;                  // elements from the start of the storage
+  Published<Tag> tag = 0;                   // the record that produced it, or its input record
+  Published<Tag> storage_tag = 0;           // owners: the first record of this window that stands for the storage
+  Published<Tag> write_tag = 0;             // owners: the last record that produced or wrote the storage
+  Value* base = nullptr;                    // views: the owner (counted); null for owners
+  void* data = nullptr;                     // owners: the buffer
+  std::size_t bytes = 0;                    // owners: its size
+  Stream* stream = nullptr;                 // whose it is, and whose window the tags belong to
   AutogradMeta* autograd = nullptr;
 
   Value* owner() { return base ? base : this; }
@@ -69,6 +95,9 @@ struct Value {
     return static_cast<char*>(owner()->data) + offset * static_cast<std::int64_t>(size_of(view().dtype));
   }
 };
+
+// The stream of the calling thread; null before its first op and while it ends.
+extern constinit thread_local Stream* this_stream [[gnu::tls_model("initial-exec")]];
 
 // Free values of this thread, chained through `base`. All of them are as a new value but for their count, identity and tags. Last in,
 // first out, so that the next value is warm. Slabs are never given back, so a value may be freed on another thread.
@@ -86,7 +115,7 @@ inline Value* new_value() {
   value->desc = 0;
   value->tag = value->storage_tag = value->write_tag = 0;
   value->base = nullptr;
-  value->stream = nullptr;
+  value->stream = this_stream;
   return value;
 }
 // The owner of a storage that is not computed yet; record `tag` makes it.
@@ -108,14 +137,29 @@ inline Value* new_value() {
 // stream.
 void dispose(Value* value) noexcept;
 
-inline void retain(Value* value) { ++value->refs; }
-inline void release(Value* value) noexcept {
-  if (--value->refs <= value->view_refs) dispose(value);
+void release_elsewhere(Value* value) noexcept;
+inline bool is_mine(const Value& value) { return value.stream == this_stream; }
+
+inline void retain(Value* value) {
+  if (is_mine(*value)) [[likely]]
+    ++value->refs;
+  else
+    value->elsewhere.fetch_add(1, std::memory_order_relaxed);
 }
-// Makes `view` a view of `owner`'s storage.
+inline void release(Value* value) noexcept {
+  if (!is_mine(*value)) [[unlikely]]
+    release_elsewhere(value);
+  else if (--value->refs <= value->view_refs)
+    dispose(value);
+}
+// Whether the caller's reference is the only one, its views' apart.
+inline bool is_unique(const Value& value) {
+  return is_mine(value) && value.refs == 1 && value.elsewhere.load(std::memory_order_acquire) == 0;
+}
+// Makes `view`, which is the caller's, a view of `owner`'s storage.
 inline void set_base(Value* view, Value* owner) {
   retain(owner);
-  ++owner->view_refs;
+  if (is_mine(*owner)) ++owner->view_refs;
   view->base = owner;
 }
 

@@ -2,6 +2,7 @@
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
+#include <runtime/engine/registry.hpp>
 #include <runtime/engine/stream_impl.hpp>
 #include <runtime/ops/inference.hpp>
 
@@ -55,7 +56,8 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
     const CallOperand& operand = call.operands[k];
     if (Value* value = operand.value) {
       check_usable(*value, call);
-      const RecordIndex at = window.tagged(value->tag) ? index_of(value->tag) : enter(*value, call.site);
+      const Tag tag = tags(*value).tag;
+      const RecordIndex at = window.tagged(tag) ? index_of(tag) : enter(*value, call.site);
       key.operands[k] = {static_cast<std::int32_t>(at), value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};
@@ -105,6 +107,8 @@ void Stream::Impl::missed(const KeyHalf& key) {
 
 void Stream::Impl::begin_window() {
   open = true;
+  if (has_mail.load(std::memory_order_relaxed)) [[unlikely]]
+    StreamRegistry::get().collect(self);
   const EngineOptions& options = engine.options;
   if (options.tier == Tier::eager || tracking_backoff.skip()) {
     mode = WindowMode::untracked;
@@ -136,13 +140,14 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   if ((owner.flags & Value::kPending) && owner.stream != &self)
     raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
   const bool at_once = owner.runs_at_once();
-  const bool known_storage = window.tagged(owner.storage_tag);
+  const Tag storage = tags(owner).storage;
+  const bool known_storage = window.tagged(storage);
   const RecordIndex here = window.size();
   KeyHalf key;
   key.op = Op::input;
   key.n_operands = 1;
   key.flags = at_once ? KeyHalf::kAtOnce : 0;
-  key.operands[0] = {known_storage ? static_cast<std::int32_t>(here - index_of(owner.storage_tag)) : 0, value.desc};
+  key.operands[0] = {known_storage ? static_cast<std::int32_t>(here - index_of(storage)) : 0, value.desc};
   touches_at_once |= at_once;
 
   if (window.on_path) {
@@ -156,10 +161,10 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
       missed(key);
   }
 
+  const Tag tag = make_tag(window.epoch, here);
   retain(&value);
-  value.tag = make_tag(window.epoch, here);
-  value.stream = &self;
-  if (!known_storage) owner.storage_tag = value.tag;
+  set_tag(value, &Value::tag, &ForeignTags::tag, tag);
+  if (!known_storage) set_tag(owner, &Value::storage_tag, &ForeignTags::storage, tag);
   record(key, value.desc, {&value, value.offset, {}, site});
   return here;
 }
@@ -211,15 +216,15 @@ void Stream::Impl::touch_result(const OpCall& call, Value* value) {
   const Tag tag = make_tag(window.epoch, window.size());
   if (call.in_place) {
     // The entry of the record that made the older version is cleared: only the last version escapes. Inputs keep theirs.
-    const RecordIndex before = index_of(value->tag);
+    const RecordIndex before = index_of(tags(*value).tag);
     if (!window.is_input(before)) window.values[before].result = nullptr;
     ++value->owner()->version;
-    value->owner()->write_tag = tag;
+    set_tag(*value->owner(), &Value::write_tag, &ForeignTags::write, tag);
   } else if (!value->base) {
     value->storage_tag = tag;
     value->write_tag = tag;
   }
-  value->tag = tag;
+  set_tag(*value, &Value::tag, &ForeignTags::tag, tag);
 }
 
 ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
@@ -289,7 +294,7 @@ void Stream::Impl::check_data(const OpCall& call, const KernelArgs& args) const 
 bool Stream::Impl::check_deferred(const OpCall& call, const KeyHalf& key) const {
   if (!info(call.op).checked) return true;
   const Value& index = *call.operands[1].value;
-  if (index.pending() || window.tagged(index.owner()->write_tag)) return false;
+  if (index.pending() || window.tagged(tags(*index.owner()).write)) return false;
   KernelArgs args;
   args.key = &key;
   args.attribute = &attribute_of(key.attr);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <unistd.h>
 
 #include <runtime/cache/plan_cache.hpp>
 #include <runtime/core/error.hpp>
@@ -104,46 +103,6 @@ EngineStats engine_stats() {
   summary(compiled.compile_ms, stats.compile_ms_p50, stats.compile_ms_max);
   summary(compiled.assemble_ms, stats.assemble_ms_p50, stats.assemble_ms_max);
   return stats;
-}
-
-StreamRegistry& StreamRegistry::get() {
-  static auto* registry = new StreamRegistry;
-  return *registry;
-}
-
-Stream& StreamRegistry::claim() {
-  struct Claim {
-    Stream* stream = nullptr;
-    ~Claim() {
-      if (!stream) return;
-      use_recorder(nullptr);
-      StreamRegistry::get().give_back(stream);
-      if (gettid() == getpid()) shared_engine().queue->stop();  // the process ends
-    }
-  };
-  static thread_local Claim claim;
-  std::lock_guard lock(mutex_);
-  if (unused_.empty()) {
-    streams_.push_back(Stream::create());
-    unused_.push_back(streams_.back());
-  }
-  claim.stream = unused_.back();
-  unused_.pop_back();
-  return *claim.stream;
-}
-
-void StreamRegistry::give_back(Stream* stream) {
-  // What is still deferred is lost with its thread; values that outlive it must not be read.
-  Stream::Impl& impl = stream->impl();
-  if (impl.open) {
-    impl.owners.clear();
-    for (const ValueHalf& half : impl.window.values)
-      if (half.result && half.result->pending()) impl.owners.push_back(half.result->owner());
-    impl.poison();
-    impl.close();
-  }
-  std::lock_guard lock(mutex_);
-  unused_.push_back(stream);
 }
 
 }  // namespace swage

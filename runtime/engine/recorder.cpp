@@ -14,7 +14,10 @@ constinit Recorder nobodys;  // never written: nothing matches what it expects
 }  // namespace
 
 constinit thread_local Recorder* recorder = &nobodys;
-void use_recorder(Recorder* of_stream) { recorder = of_stream ? of_stream : &nobodys; }
+void use_recorder(Recorder* of_stream) {
+  recorder = of_stream ? of_stream : &nobodys;
+  this_stream = recorder->stream;
+}
 
 const std::vector<ExpectedRecord>& KnownTrace::expect(RecordIndex limit) {
   const std::size_t n = std::min<std::size_t>(trace.size(), limit);

@@ -100,13 +100,13 @@ struct Recorder {
   // Enters a value from outside if that is what the path expects now and nothing about its storage is unusual.
   bool enter(Value& value, CallSite site) {
     Value& owner = *value.owner();
+    if (value.stream != stream || owner.stream != stream) return false;
     const std::uint64_t storage = owner.storage_tag - first_tag, here = next_tag - first_tag;
     const OperandKey operand{storage < here ? static_cast<std::int32_t>(here - storage) : 0, value.desc};
     if (differs(head(Op::input, 1)) | differs(0, operand)) return false;
     if (owner.flags & (Value::kPending | Value::kBorrowed | Value::kExposed | Value::kPoisoned)) return false;
     value.tag = next_tag;
     if (storage >= here) owner.storage_tag = next_tag;
-    value.stream = stream;
     retain(&value);
     take(&value, site).offset = value.offset;
     return true;
@@ -119,14 +119,10 @@ struct Recorder {
   }
   bool inside(const Value& value) const { return value.tag - first_tag < next_tag - first_tag; }
 
-  // A value dies: the entry of its record is cleared. False where the value is of another thread.
-  [[gnu::always_inline]] bool forget(const Value* value) noexcept {
+  // A value of this stream dies: the entry of its record is cleared.
+  [[gnu::always_inline]] void forget(const Value* value) noexcept {
     const std::uint64_t index = value->tag - first_tag;
-    if (index < values.size()) {
-      if (values[index].result == value) values[index].result = nullptr;
-      return true;
-    }
-    return value->stream == stream;
+    if (index < values.size() && values[index].result == value) values[index].result = nullptr;
   }
 };
 

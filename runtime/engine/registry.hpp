@@ -13,6 +13,10 @@ class StreamRegistry {
  public:
   static StreamRegistry& get();
   Stream& claim();  // for the calling thread; given back, and used again, when it ends
+  // A reference of `stream` to be taken off by its thread, or at once where it has none.
+  void post(Stream& stream, Value* value) noexcept;
+  // Takes off what has been posted to the calling thread's stream.
+  void collect(Stream& stream) noexcept;
 
   template <class F>
   void each(F&& f) {
@@ -30,7 +34,8 @@ class StreamRegistry {
  private:
   void give_back(Stream* stream);
 
-  std::mutex mutex_;
+  // Held while acting for a stream without a thread; what dies there may be posted to another one.
+  std::recursive_mutex mutex_;
   std::vector<Stream*> streams_, unused_;
 };
 

@@ -7,6 +7,7 @@
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
+#include <runtime/engine/registry.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
@@ -32,6 +33,8 @@ KeyHalf cut_key(CutReason reason) {
 
 void Stream::Impl::cut(CutReason reason, CallSite site) {
   if (!open) return;
+  if (has_mail.load(std::memory_order_relaxed)) [[unlikely]]
+    StreamRegistry::get().collect(self);
   if (mode == WindowMode::untracked || window.values.empty()) {
     close();
     return;
@@ -61,9 +64,9 @@ void Stream::Impl::cut(CutReason reason, CallSite site) {
 RecordIndex Stream::Impl::produced_storage(RecordIndex i) const {
   const Value* result = window.values[i].result;
   if (!result) return kNone;
-  const Value* owner = result->owner();
-  if (!window.tagged(owner->storage_tag)) return kNone;
-  const RecordIndex storage = index_of(owner->storage_tag);
+  const Tag tag = tags(*result->owner()).storage;
+  if (!window.tagged(tag)) return kNone;
+  const RecordIndex storage = index_of(tag);
   return window.is_input(storage) ? kNone : storage;
 }
 
@@ -260,6 +263,7 @@ void Stream::Impl::close() noexcept {
   for (RecordIndex i = 0; i < window.size(); ++i)
     if (window.is_input(i)) release(window.values[i].result);
   window.clear();
+  foreign.clear();
   open = false;
 }
 

@@ -15,9 +15,9 @@ Stream::Stream() : impl_(std::make_unique<Impl>(*this)) {}
 Stream::~Stream() = default;
 
 Stream& Stream::current() {
-  if (!recorder->stream) [[unlikely]]
+  if (!this_stream) [[unlikely]]
     use_recorder(&StreamRegistry::get().claim().impl().window);
-  return *recorder->stream;
+  return *this_stream;
 }
 
 ValueRef Stream::emit(const OpCall& call) { return impl_->emit(call); }
@@ -29,7 +29,6 @@ ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool o
   value->desc = desc;
   value->data = data;
   value->bytes = bytes;
-  value->stream = this;
   if (!own) value->flags = Value::kBorrowed;
   return ValueRef::adopt(value);
 }
@@ -37,7 +36,7 @@ ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool o
 void Stream::read(Value& value, CallSite site) {
   Value& owner = *value.owner();
   // The rule looks at records alone, so that windows end at the same place in every tier.
-  if (impl_->open && impl_->window.tagged(owner.write_tag)) impl_->cut(CutReason::host_read, site);
+  if (impl_->open && impl_->window.tagged(impl_->tags(owner).write)) impl_->cut(CutReason::host_read, site);
   if (owner.flags & Value::kPoisoned)
     raise<ValueError>(site, "this tensor was never computed: the op that should have produced it failed");
   if (owner.flags & Value::kPending)
@@ -46,7 +45,7 @@ void Stream::read(Value& value, CallSite site) {
 
 void Stream::expose(Value& value, CallSite site) {
   Value& owner = *value.owner();
-  if (impl_->open && impl_->window.tagged(owner.storage_tag)) impl_->cut(CutReason::host_read, site);
+  if (impl_->open && impl_->window.tagged(impl_->tags(owner).storage)) impl_->cut(CutReason::host_read, site);
   read(value, site);
   owner.flags |= Value::kExposed;
 }
@@ -54,6 +53,6 @@ void Stream::expose(Value& value, CallSite site) {
 RandomState Stream::random_state() const { return impl_->random; }
 void Stream::set_random_state(RandomState state) { impl_->random = state; }
 
-void Stream::forget(Value* value) noexcept { impl_->window.forget(value); }
+void Stream::take_over(Value* value) noexcept { StreamRegistry::get().post(*this, value); }
 
 }  // namespace swage

@@ -55,8 +55,8 @@ class Stream {
   RandomState random_state() const;
   void set_random_state(RandomState state);  // settles nothing: later draws only
 
-  // A value died: its record's result entry is cleared.
-  void forget(Value* value) noexcept;
+  // Another thread gives up a reference that this stream has counted: it is taken off when the stream next looks.
+  void take_over(Value* value) noexcept;
 
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;

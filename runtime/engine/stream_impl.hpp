@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <unordered_map>
 #include <vector>
 
@@ -39,6 +40,11 @@ SharedEngine& shared_engine();
 void refuse_after_fork(SharedEngine& engine);
 [[noreturn]] void raise_forked(const OpCall& call);
 
+// The tags of a value, as a window sees them. Those of another stream's values stand here: other threads may tag them too.
+struct ForeignTags {
+  Tag tag = 0, storage = 0, write = 0;
+};
+
 enum class WindowMode : std::uint8_t { untracked, running, deferring };
 
 struct Stream::Impl {
@@ -61,6 +67,19 @@ struct Stream::Impl {
   void missed(const KeyHalf& key);
   void record(const KeyHalf& key, DescId result, const ValueHalf& half);
   void log_miss(EventCode code, const KeyHalf& key) const;
+
+  ForeignTags tags(const Value& value) const {
+    if (value.stream == &self) [[likely]]
+      return {value.tag, value.storage_tag, value.write_tag};
+    const auto found = foreign.find(&value);
+    return found == foreign.end() ? ForeignTags{} : found->second;
+  }
+  void set_tag(Value& value, Published<Tag> Value::* own, Tag ForeignTags::* others, Tag tag) {
+    if (value.stream == &self) [[likely]]
+      value.*own = tag;
+    else
+      foreign[&value].*others = tag;
+  }
 
   // settle.cpp
   void cut(CutReason reason, CallSite site);
@@ -109,6 +128,7 @@ struct Stream::Impl {
 
   WindowMode mode = WindowMode::untracked;
   bool open = false;
+  std::unordered_map<const Value*, ForeignTags> foreign;
   bool timing = false;
   Window window;
   double kernel_ns = 0;
@@ -135,6 +155,11 @@ struct Stream::Impl {
     DescId result = 0;
   };
   std::array<Inferred, 512> inferred;
+
+  // References given up by other threads. Under the registry's mutex, but for the flag.
+  std::vector<Value*> mail;
+  std::atomic<bool> has_mail{false};
+  bool has_thread = false;
 
   RandomState random;
   void* arena = nullptr;

@@ -125,7 +125,7 @@ class Pass {
 
   // Whether nobody else sees this memory, so that it can become a gradient that the user may write.
   static bool unshared(const Value& value) {
-    return value.refs == 1 && (!value.base || value.base->refs == 1) && !value.runs_at_once() &&
+    return is_unique(value) && (!value.base || is_unique(*value.base)) && !value.runs_at_once() &&
            !value.view().overlaps_itself();
   }
 
