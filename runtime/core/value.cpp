@@ -66,6 +66,7 @@ namespace {
 }  // namespace
 
 void dispose(Value* value) noexcept {
+  const Engaged engaged;
   const bool plain = value->refs == 0 && !value->autograd && !value->base && !value->data && value->version == 0 &&
                      value->elsewhere.load(std::memory_order_relaxed) == 0;
   if (!plain) [[unlikely]]

@@ -137,8 +137,6 @@ bool Stream::Impl::limit_reached(const OpCall& call) const {
 // Brings a value from outside into the window.
 RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   Value& owner = *value.owner();
-  if ((owner.flags & Value::kPending) && owner.stream != &self)
-    raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
   const bool at_once = owner.runs_at_once();
   const Tag storage = tags(owner).storage;
   const bool known_storage = window.tagged(storage);
@@ -250,9 +248,6 @@ ValueRef Stream::Impl::run_untracked(const OpCall& call) {
     const CallOperand& operand = call.operands[k];
     if (operand.value) {
       check_usable(*operand.value, call);
-      if (operand.value->pending())
-        raise<ValueError>(call.site,
-                          "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
       key.operands[k] = {1, operand.value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};

@@ -1,6 +1,7 @@
 #include <runtime/engine/recorder.hpp>
 
 #include <algorithm>
+#include <thread>
 
 #include <runtime/engine/known_trace.hpp>
 
@@ -10,13 +11,28 @@ const ExpectedRecord kNothingExpected{{.op = Op::none, .n_operands = 0xFF, .flag
                                       0};
 
 namespace {
-constinit Recorder nobodys;  // never written: nothing matches what it expects
+constinit Recorder nobodys;  // nothing matches what it expects, and nobody asks how deep it is
 }  // namespace
 
 constinit thread_local Recorder* recorder = &nobodys;
+constinit thread_local Recorder* own_recorder = &nobodys;
+
 void use_recorder(Recorder* of_stream) {
-  recorder = of_stream ? of_stream : &nobodys;
-  this_stream = recorder->stream;
+  own_recorder = of_stream ? of_stream : &nobodys;
+  act_for(*own_recorder);
+}
+void act_for(Recorder& of_stream) {
+  recorder = &of_stream;
+  this_stream = of_stream.stream;
+}
+
+void Engaged::wait() noexcept {
+  do {
+    recorder_.depth.store(0, std::memory_order_release);
+    while (recorder_.revoked.load(std::memory_order_acquire)) std::this_thread::yield();
+    recorder_.depth.store(1, kStore);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  } while (recorder_.revoked.load(kLoad));
 }
 
 const std::vector<ExpectedRecord>& KnownTrace::expect(RecordIndex limit) {

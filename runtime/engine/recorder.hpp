@@ -6,6 +6,7 @@
 // that nothing matches where ops are not deferred. So a fast path needs no other test than the comparison.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include <runtime/engine/value_halves.hpp>
@@ -35,6 +36,12 @@ struct Recorder {
 
   // Whether ops are deferred as long as they are what is expected.
   bool follows() const { return next != &kNothingExpected; }
+
+  // Another thread that needs what this stream has deferred revokes the window and waits until its thread is not inside the engine
+  // (StreamRegistry::settle). The owner pays two plain stores and a load for that: the other side makes itself heard with
+  // membarrier(2), so the owner needs no fence.
+  std::atomic<int> depth{0};  // of the thread's calls into the engine
+  std::atomic<bool> revoked{false};
 
   // The head of a key in one word: op, number of operands, flags, attribute.
   static constexpr std::uint64_t head(Op op, int n_operands, std::uint8_t flags = 0, AttrId attr = 0) {
@@ -128,6 +135,37 @@ struct Recorder {
 
 // Of the calling thread's stream; of nobody before a thread's first op.
 extern constinit thread_local Recorder* recorder [[gnu::tls_model("initial-exec")]];
-void use_recorder(Recorder* of_stream);  // null: nobody's
+void use_recorder(Recorder* of_stream);  // from now on the thread's own; null: nobody's
+void act_for(Recorder& of_stream);       // until told otherwise
+
+// That of the thread itself, while `recorder` may be one that it acts for.
+extern constinit thread_local Recorder* own_recorder [[gnu::tls_model("initial-exec")]];
+
+// Nobody else touches the calling thread's window while one lives.
+class Engaged {
+ public:
+#ifdef __SANITIZE_THREAD__  // which does not know membarrier
+  static constexpr auto kStore = std::memory_order_seq_cst, kLoad = std::memory_order_seq_cst;
+#else
+  static constexpr auto kStore = std::memory_order_relaxed, kLoad = std::memory_order_acquire;
+#endif
+
+  [[gnu::always_inline]] Engaged() : recorder_(*own_recorder) {
+    const int depth = recorder_.depth.load(std::memory_order_relaxed);
+    recorder_.depth.store(depth + 1, kStore);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (depth == 0 && recorder_.revoked.load(kLoad)) [[unlikely]]
+      wait();
+  }
+  [[gnu::always_inline]] ~Engaged() {
+    recorder_.depth.store(recorder_.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+  }
+  Engaged(const Engaged&) = delete;
+  Engaged& operator=(const Engaged&) = delete;
+
+ private:
+  [[gnu::noinline]] void wait() noexcept;
+  Recorder& recorder_;
+};
 
 }  // namespace swage

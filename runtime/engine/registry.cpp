@@ -1,23 +1,56 @@
 #include <runtime/engine/registry.hpp>
 
+#include <algorithm>
+#include <linux/membarrier.h>
 #include <new>
+#include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
+#include <runtime/core/error.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
 namespace {
 
-// The calling thread is the stream's while this lives.
+// The calling thread is the stream's while this lives. Under the registry's mutex, where the stream has no thread or that is kept out.
+// The thread counts as being inside the engine, but without asking whether its own window is revoked: it does not touch that one, and
+// two threads may act for each other.
 class ActingFor {
  public:
-  explicit ActingFor(Recorder& other) : own_(recorder) { use_recorder(&other); }
-  ~ActingFor() { use_recorder(own_->stream ? own_ : nullptr); }
+  explicit ActingFor(Recorder& other) : acted_for_(*recorder), own_(*own_recorder) {
+    own_.depth.store(own_.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    act_for(other);
+  }
+  ~ActingFor() {
+    act_for(acted_for_);
+    own_.depth.store(own_.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+  }
   ActingFor(const ActingFor&) = delete;
   ActingFor& operator=(const ActingFor&) = delete;
 
  private:
-  Recorder* own_;
+  Recorder& acted_for_;
+  Recorder& own_;
+};
+
+bool register_barrier() { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0; }
+void barrier_in_all_threads() { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+
+// Keeps a stream's thread out of the engine: one asker at a time. Waits until it is out, so the caller holds no lock and is out itself.
+class Revoked {
+ public:
+  explicit Revoked(Recorder& window) : window_(window) {
+    while (window.revoked.exchange(true)) std::this_thread::yield();
+    barrier_in_all_threads();
+    while (window.depth.load(Engaged::kLoad) != 0) std::this_thread::yield();
+  }
+  ~Revoked() { window_.revoked.store(false); }
+  Revoked(const Revoked&) = delete;
+  Revoked& operator=(const Revoked&) = delete;
+
+ private:
+  Recorder& window_;
 };
 
 }  // namespace
@@ -33,7 +66,6 @@ Stream& StreamRegistry::claim() {
     ~Claim() {
       if (!stream) return;
       StreamRegistry::get().give_back(stream);
-      use_recorder(nullptr);
       if (gettid() == getpid()) shared_engine().queue->stop();  // the process ends
     }
   };
@@ -43,26 +75,47 @@ Stream& StreamRegistry::claim() {
     streams_.push_back(Stream::create());
     unused_.push_back(streams_.back());
   }
-  claim.stream = unused_.back();
+  Stream* const stream = unused_.back();
   unused_.pop_back();
-  claim.stream->impl().has_thread = true;
-  return *claim.stream;
+  claim.stream = stream;
+  Stream::Impl& impl = stream->impl();
+  {
+    const ActingFor itself(impl.window);
+    try {  // what the thread before left deferred
+      impl.cut(CutReason::flush, {});
+    } catch (const Error&) {  // then its results are poisoned, and whoever reads them is told
+    }
+  }
+  impl.has_thread = true;
+  use_recorder(&impl.window);
+  return *stream;
 }
 
+// What is still deferred and held somewhere stays so: who needs it, or the stream's next thread, settles it.
 void StreamRegistry::give_back(Stream* stream) {
-  // What is still deferred is lost with its thread; values that outlive it must not be read.
+  const Engaged engaged;
   Stream::Impl& impl = stream->impl();
-  if (impl.open) {
-    impl.owners.clear();
-    for (const ValueHalf& half : impl.window.values)
-      if (half.result && half.result->pending()) impl.owners.push_back(half.result->owner());
-    impl.poison();
-    impl.close();
-  }
+  collect(*stream);
+  const auto& values = impl.window.values;
+  const bool needed = impl.open && std::any_of(values.begin(), values.end(),
+                                               [](const ValueHalf& half) { return half.result && half.result->pending(); });
+  if (!needed) impl.close();
   std::lock_guard lock(mutex_);
   collect(*stream);
   impl.has_thread = false;
+  use_recorder(nullptr);
   unused_.push_back(stream);
+}
+
+bool StreamRegistry::settle(Stream& stream) {
+  static const bool possible = register_barrier();
+  if (!possible) return false;
+  Stream::Impl& impl = stream.impl();
+  const Revoked thread(impl.window);
+  std::lock_guard lock(mutex_);
+  const ActingFor owner(impl.window);
+  if (impl.open && impl.mode == WindowMode::deferring) impl.leave(nullptr);
+  return true;
 }
 
 void StreamRegistry::post(Stream& stream, Value* value) noexcept {

@@ -15,6 +15,9 @@ class StreamRegistry {
   Stream& claim();  // for the calling thread; given back, and used again, when it ends
   // A reference of `stream` to be taken off by its thread, or at once where it has none.
   void post(Stream& stream, Value* value) noexcept;
+  // Computes what `stream` has deferred, for a thread that is not its own. Waits until its thread is not inside the engine; the
+  // caller must not be either. False where the system cannot do that. Raises what computing raises.
+  bool settle(Stream& stream);
   // Takes off what has been posted to the calling thread's stream.
   void collect(Stream& stream) noexcept;
 

@@ -16,13 +16,28 @@ Stream::~Stream() = default;
 
 Stream& Stream::current() {
   if (!this_stream) [[unlikely]]
-    use_recorder(&StreamRegistry::get().claim().impl().window);
+    StreamRegistry::get().claim();
   return *this_stream;
 }
 
-ValueRef Stream::emit(const OpCall& call) { return impl_->emit(call); }
+void Stream::Impl::settle_foreign(const Value& value, CallSite site) {
+  const Value& owner = *value.owner();
+  if (owner.stream == &self || !(owner.flags & Value::kPending)) return;
+  if (!StreamRegistry::get().settle(*owner.stream))
+    raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
+}
 
-void Stream::cut(CutReason reason, CallSite site) { impl_->cut(reason, site); }
+ValueRef Stream::emit(const OpCall& call) {
+  for (int k = 0; k < call.n_operands; ++k)
+    if (const Value* value = call.operands[k].value) impl_->settle_foreign(*value, call.site);
+  const Engaged engaged;
+  return impl_->emit(call);
+}
+
+void Stream::cut(CutReason reason, CallSite site) {
+  const Engaged engaged;
+  impl_->cut(reason, site);
+}
 
 ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool own) {
   Value* value = new_value();
@@ -34,16 +49,18 @@ ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool o
 }
 
 void Stream::read(Value& value, CallSite site) {
+  impl_->settle_foreign(value, site);
+  const Engaged engaged;
   Value& owner = *value.owner();
   // The rule looks at records alone, so that windows end at the same place in every tier.
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).write)) impl_->cut(CutReason::host_read, site);
   if (owner.flags & Value::kPoisoned)
     raise<ValueError>(site, "this tensor was never computed: the op that should have produced it failed");
-  if (owner.flags & Value::kPending)
-    raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be read here: call swage::step() there");
 }
 
 void Stream::expose(Value& value, CallSite site) {
+  impl_->settle_foreign(value, site);
+  const Engaged engaged;
   Value& owner = *value.owner();
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).storage)) impl_->cut(CutReason::host_read, site);
   read(value, site);

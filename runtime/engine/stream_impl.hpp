@@ -50,6 +50,9 @@ enum class WindowMode : std::uint8_t { untracked, running, deferring };
 struct Stream::Impl {
   explicit Impl(Stream& stream) : self(stream), engine(shared_engine()) { window.stream = &stream; }
 
+  // What other streams have deferred is computed first.
+  void settle_foreign(const Value& value, CallSite site);
+
   // emit.cpp
   ValueRef emit(const OpCall& call);
   void begin_window();

@@ -125,6 +125,7 @@ void note_slowly(const Node& node) noexcept {
 }
 
 Macro::Macro(const Value& root, const Value* seed, bool retain_graph) : retain_(retain_graph) {
+  const Engaged engaged;
   const Recorder& at = *recorder;
   if (!at.follows() || !at.inside(root) || (seed && !at.inside(*seed)) || !current_log().usable) return;
   root_ = node_of(&root);
@@ -158,8 +159,9 @@ void Macro::pass_is_done() {
 
 bool Macro::replay(CallSite site) {
   if (!path_) return false;
+  const Engaged engaged;
   Recorder& at = *recorder;
-  const MacroRecord* const macro = find();
+  const MacroRecord* const macro = at.follows() && at.path == path_ ? find() : nullptr;
   const auto leaf_of = [&](const MacroRecord::Gradient& gradient) { return at.values[gradient.leaf].result; };
   const auto ready = [&](const MacroRecord::Gradient& gradient) {
     const Value* leaf = leaf_of(gradient);
@@ -228,6 +230,7 @@ void Macro::visits(const Node& node) {
 
 void Macro::finish() {
   if (!path_) return;
+  const Engaged engaged;
   const Recorder& at = *recorder;
   if (!at.follows() || tape_log.window != at.first_tag || at.path != path_ || !repeats_ ||
       path_->macros.size() >= kMostMacros || visits_.size() != reachable_ || find()) {

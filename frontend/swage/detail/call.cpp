@@ -207,8 +207,11 @@ Tensor call(CallSite caller_site, Op op, std::initializer_list<Operand> operands
   const CallSite site = SiteScope::or_else(caller_site);
   const bool plain =
       !info(op).checked && kind_of(op) != OpKind::random && (op != Op::narrow || in_range(operands, attr, start));
-  if (plain && (expects(op, operands, attr) || (enter(site, operands) && expects(op, operands, attr))))
-    return deferred(site, op, operands, attr, start);
+  if (plain) {
+    const Engaged engaged;
+    if (expects(op, operands, attr) || (enter(site, operands) && expects(op, operands, attr)))
+      return deferred(site, op, operands, attr, start);
+  }
   const OpCall op_call = make_call(site, op, operands, attr, start, false);
   Stream& target = stream();
   if (!autograd::wants_record(op_call)) [[likely]]
@@ -223,6 +226,7 @@ Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand>
   const CallSite site = SiteScope::or_else(caller_site);
   Value* const written = operands.begin()->value;
   if (!on_tape(operands) && !(written->base && GradMode::enabled())) {
+    const Engaged engaged;
     const auto expected = [&] { return expects(op, operands, nullptr, KeyHalf::kInPlace); };
     if (expected() || (enter(site, operands) && expected()))
       return Tensor(ValueRef::adopt(recorder->defer_in_place(written, site, slot_of(operands))));
@@ -240,6 +244,7 @@ Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand>
 Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tensor& other) {
   Value *const x = target.value(), *const y = other.value();
   if (!x || !y || on_tape(*x, *y) || (x->base && GradMode::enabled())) return {};
+  const Engaged engaged;
   const Recorder& at = *recorder;
   if (at.differs(Recorder::head(op, 2, KeyHalf::kInPlace)) | at.differs(0, *x) | at.differs(1, *y)) return {};
   return Tensor(ValueRef::adopt(recorder->defer_in_place(x, SiteScope::or_else(site), {})));
@@ -355,18 +360,21 @@ namespace {
 }  // namespace
 
 Tensor unary(CallSite site, Op op, const Tensor& a) {
-  Value* const x = a.value();
-  if (x && (recorder->differs(Recorder::head(op, 1)) | recorder->differs(0, *x)) == 0) [[likely]] {
-    if (on_tape(*x)) return defer_on_tape(SiteScope::or_else(site), op, x);
-    return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
+  if (Value* const x = a.value()) [[likely]] {
+    const Engaged engaged;
+    if ((recorder->differs(Recorder::head(op, 1)) | recorder->differs(0, *x)) == 0) [[likely]] {
+      if (on_tape(*x)) return defer_on_tape(SiteScope::or_else(site), op, x);
+      return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
+    }
+    if (recorder->next->key.op == Op::input && enter_ahead(site, op, 1, x)) return unary(site, op, a);
   }
-  if (x && recorder->next->key.op == Op::input && enter_ahead(site, op, 1, x)) return unary(site, op, a);
   return unary_slowly(site, op, a);
 }
 
 Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
   Value *const x = a.value(), *const y = b.value();
   if (x && y) [[likely]] {
+    const Engaged engaged;
     const Recorder& at = *recorder;
     if ((at.differs(Recorder::head(op, 2)) | at.differs(0, *x) | at.differs(1, *y)) == 0) [[likely]] {
       if (on_tape(*x, *y)) return defer_on_tape(SiteScope::or_else(site), op, x, y);
@@ -378,16 +386,20 @@ Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
 }
 
 Tensor binary(CallSite site, Op op, const Tensor& a, Scalar b) {
-  const Value* const x = a.value();
-  if (x && expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b) && !on_tape(*x)) [[likely]]
-    return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), b.value())));
+  if (const Value* const x = a.value()) [[likely]] {
+    const Engaged engaged;
+    if (expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b) && !on_tape(*x)) [[likely]]
+      return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), b.value())));
+  }
   return binary_slowly(site, op, a, b);
 }
 
 Tensor binary(CallSite site, Op op, Scalar a, const Tensor& b) {
-  const Value* const y = b.value();
-  if (y && expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a) && !on_tape(*y)) [[likely]]
-    return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), a.value())));
+  if (const Value* const y = b.value()) [[likely]] {
+    const Engaged engaged;
+    if (expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a) && !on_tape(*y)) [[likely]]
+      return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), a.value())));
+  }
   return binary_slowly(site, op, a, b);
 }
 
