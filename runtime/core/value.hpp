@@ -71,7 +71,7 @@ struct Value {
   std::uint32_t view_refs = 0;  // owners: of those, views
   Published<std::uint32_t> flags = 0;
   DescId desc = 0;
-  std::uint32_t version = 0;                // of the storage (owners only): incremented by every write
+  std::uint32_t version = 0;  // of the storage (owners only): incremented by every write
   // In-place ops that the tape knows of. Owners: written; views: that count on the base when the view came onto the tape.
   std::uint32_t tape_writes = 0;
   std::atomic<std::uint32_t> elsewhere{0};  // references counted by other threads

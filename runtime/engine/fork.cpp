@@ -21,7 +21,7 @@ void after(bool in_child) {
   event_log().after_fork();
   forking->queue->after_fork(in_child);
   forking->forked |= in_child;
-  StreamRegistry::get().after_fork([&](Stream& stream) {
+  StreamRegistry::get().after_fork(in_child, [&](Stream& stream) {
     if (in_child) stream.impl().abandon();
   });
 }

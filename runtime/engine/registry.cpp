@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <runtime/core/error.hpp>
+#include <runtime/engine/event_log.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
@@ -83,7 +84,8 @@ Stream& StreamRegistry::claim() {
     const ActingFor itself(impl.window);
     try {  // what the thread before left deferred
       impl.cut(CutReason::flush, {});
-    } catch (const Error&) {  // then its results are poisoned, and whoever reads them is told
+    } catch (const Error& error) {  // its results are poisoned: whoever reads them is told
+      event_log().remark(error.what());
     }
   }
   impl.has_thread = true;
@@ -129,7 +131,8 @@ void StreamRegistry::post(Stream& stream, Value* value) noexcept {
   try {
     impl.mail.push_back(value);
     impl.has_mail.store(true, std::memory_order_release);
-  } catch (const std::bad_alloc&) {  // the value stays: a leak is all that can still be chosen
+  } catch (const std::bad_alloc&) {
+    ++lost_;  // the value stays: a leak is all that can still be chosen
   }
 }
 

@@ -1,8 +1,10 @@
 // All streams of the process. Streams are never freed: values may outlive the thread that made them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include <runtime/engine/stream.hpp>
@@ -29,9 +31,12 @@ class StreamRegistry {
 
   void before_fork() { mutex_.lock(); }
   template <class F>
-  void after_fork(F&& f) {
+  void after_fork(bool in_child, F&& f) {
     for (Stream* stream : streams_) f(*stream);
-    mutex_.unlock();
+    if (in_child)
+      new (&mutex_) std::recursive_mutex;  // its owner has another thread id here: it cannot be unlocked
+    else
+      mutex_.unlock();
   }
 
  private:
@@ -40,6 +45,7 @@ class StreamRegistry {
   // Held while acting for a stream without a thread; what dies there may be posted to another one.
   std::recursive_mutex mutex_;
   std::vector<Stream*> streams_, unused_;
+  std::uint64_t lost_ = 0;  // references that could not be posted for want of memory
 };
 
 }  // namespace swage

@@ -116,7 +116,7 @@ void note_slowly(const Node& node) noexcept {
   for (const Edge& edge : node.custom->edges) {
     std::uint64_t word = 0;
     if (edge.wanted()) {
-      const Tag target = edge.to_leaf() ? edge.leaf()->tag : edge.node()->tag;
+      const Tag target = edge.to_leaf() ? Tag{edge.leaf()->tag} : edge.node()->tag;
       if (target - first >= recorder->values.size()) log.usable = false;
       word = (node.tag - target) << 2 | (edge.to_leaf() ? 1 : 2);
     }
