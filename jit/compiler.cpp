@@ -36,7 +36,8 @@ Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes) {
   const std::int64_t block = convolution_block();
   if (block == 0) return trace;
   auto blocked = block_convolutions(trace, escapes, block);
-  return blocked ? std::move(*blocked) : trace;
+  if (blocked) return std::move(*blocked);
+  return trace;
 }
 
 class CpuCompiler final : public Compiler {

@@ -42,6 +42,7 @@ class Builder {
     bound_.code = program_;
     if (members_.size() > 1) {
       std::vector<const Numbers*> numbers;
+      numbers.reserve(members_.size());
       for (const Member& member : members_) numbers.push_back(&member.numbers);
       bound_.binding.constants = name_symbols(bound_.code, numbers);
     }

@@ -20,18 +20,29 @@ using V16 = float __attribute__((vector_size(64)));
 
 constexpr int kChains = 10;  // more than latency times throughput of any CPU, fewer than there are registers
 
+// Keeps the compiler from seeing through a value.
+template <class V>
+[[gnu::always_inline]] inline void keep(V& value) {
+#ifdef __clang__  // the analyser, which reads this without the target that it is inlined into
+  static_cast<void>(value);
+#else
+  asm volatile("" : "+v"(value));
+#endif
+}
+
 template <class V>
 [[gnu::always_inline]] inline void fma_loop(float* data, std::int64_t rounds) {
   V sums[kChains];
 #pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = V{} + data[i];
   const V factor = V{} + data[0], addend = V{} + data[1];
-  for (std::int64_t r = 0; r < rounds; ++r)
+  for (std::int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 16
     for (int i = 0; i < kChains; ++i) {
       sums[i] = sums[i] * factor + addend;
-      asm volatile("" : "+v"(sums[i]));
+      keep(sums[i]);
     }
+  }
 #pragma GCC unroll 16
   for (int i = 1; i < kChains; ++i) sums[0] += sums[i];
   data[0] = sums[0][0];
@@ -61,12 +72,13 @@ template <class V>
 #pragma GCC unroll 4
   for (int i = 0; i < kVectors; ++i) sums[i] = V{} + data[0];
   const V addend = V{} + data[1];
-  for (std::int64_t r = 0; r < rounds; ++r)
+  for (std::int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) {
       sums[i] += addend;
-      asm volatile("" : "+v"(sums[i]));
+      keep(sums[i]);
     }
+  }
 #pragma GCC unroll 4
   for (int i = 1; i < kVectors; ++i) sums[0] += sums[i];
   data[0] = sums[0][0];

@@ -72,7 +72,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
                       to_string(a.sizes()), to_string(b.sizes()), inner);
   const Tensor left = a.dim() == 1 ? reshape(site, a, {1, inner}) : a;
   const Tensor right = b.dim() == 1 ? reshape(site, b, {inner, 1}) : b;
-  const Tensor result = left.dim() == 2 && right.dim() == 2 ? product(site, left, right) : batched_product(site, left, right);
+  Tensor result = left.dim() == 2 && right.dim() == 2 ? product(site, left, right) : batched_product(site, left, right);
   if (a.dim() > 1 && b.dim() > 1) return result;
   Dims sizes = leading(result);
   if (a.dim() > 1) sizes.push_back(a.sizes()[a.dim() - 2]);

@@ -1,6 +1,6 @@
 #include <jit/cpu/code_pages.hpp>
 
-#include <cstring>
+#include <algorithm>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ CodePages::CodePages(std::span<const CodeImage> images) {
   if (memory_ == MAP_FAILED) throw CompileError(fmt::format("no memory for {} bytes of code", bytes_));
   char* at = static_cast<char*>(memory_);
   for (const CodeImage& image : images) {
-    std::memcpy(at, image.bytes.data(), image.bytes.size());
+    std::ranges::copy(image.bytes, at);
     entries_.push_back(at + image.entry);
     at += aligned(image.bytes.size(), kImageAlignment);
   }

@@ -29,7 +29,8 @@ std::string note_of(const dl_phdr_info& object) {
   for (int i = 0; i < object.dlpi_phnum; ++i) {
     const ElfW(Phdr) & header = object.dlpi_phdr[i];
     if (header.p_type != PT_NOTE) continue;
-    const auto* at = reinterpret_cast<const unsigned char*>(object.dlpi_addr + header.p_vaddr);
+    const auto* at =
+        reinterpret_cast<const unsigned char*>(object.dlpi_addr + header.p_vaddr);  // NOLINT(performance-no-int-to-ptr)
     const unsigned char* const end = at + header.p_memsz;
     while (static_cast<std::size_t>(end - at) >= sizeof(ElfW(Nhdr))) {
       ElfW(Nhdr) note;

@@ -25,7 +25,8 @@ bool Stream::Impl::predict(const KeyHalf& got) {
   bool any = false;
   try {
     for (Prediction& prediction : families.predict(prefix, got)) any = adopt_prediction(std::move(prediction)) || any;
-  } catch (const std::bad_alloc&) {  // then the window runs eagerly
+  } catch (const std::bad_alloc&) {
+    any = false;  // the window runs eagerly
   }
   return any && trie.advance(window.cursor, got);
 }

@@ -76,7 +76,7 @@ TEST(CodeCache, PlansOutliveWhatIsForgotten) {
   }
   std::vector<std::uint8_t> arena(result.plan->arena_bytes() + 128);
   const auto address = (reinterpret_cast<std::uintptr_t>(arena.data()) + 63) / 64 * 64;
-  result.plan->run({inputs.values, storages, reinterpret_cast<void*>(address)});
+  result.plan->run({inputs.values, storages, reinterpret_cast<void*>(address)});  // NOLINT(performance-no-int-to-ptr)
 }
 
 TEST(CodeCache, IsBoundedAndDropsTheLeastRecentlyUsed) {

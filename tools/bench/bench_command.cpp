@@ -15,7 +15,7 @@ namespace {
 // A line for every number in the JSON, its place in it as the name.
 void print_lines(const nlohmann::ordered_json& json, const std::string& prefix) {
   for (const auto& [key, value] : json.items()) {
-    const std::string name = prefix.empty() ? key : prefix + " " + key;
+    const std::string name = prefix.empty() ? key : fmt::format("{} {}", prefix, key);
     if (value.is_object())
       print_lines(value, name);
     else

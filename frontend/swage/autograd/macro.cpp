@@ -246,7 +246,8 @@ void Macro::finish() {
     macro->key.push_back(root_word_);
     macro->key.push_back(seed_word_);
     if (learn(*macro)) path_->macros.push_back(std::move(macro));
-  } catch (const std::bad_alloc&) {  // the pass is done; it is remembered another time
+  } catch (const std::bad_alloc&) {
+    visits_.clear();  // the pass is done; it is remembered another time
   }
   pass_is_done();
 }

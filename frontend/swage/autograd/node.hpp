@@ -75,8 +75,10 @@ class Edge {
 
   bool wanted() const { return target_ != 0; }
   bool to_leaf() const { return target_ & kLeaf; }
+  // NOLINTBEGIN(performance-no-int-to-ptr): the lowest bit tells the two apart
   Node* node() const { return target_ & kLeaf ? nullptr : reinterpret_cast<Node*>(target_); }
   Value* leaf() const { return target_ & kLeaf ? reinterpret_cast<Value*>(target_ ^ kLeaf) : nullptr; }
+  // NOLINTEND(performance-no-int-to-ptr)
 
   DescId desc = 0;  // of the operand: gradients are summed back to its shape
 
