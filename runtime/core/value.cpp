@@ -57,6 +57,7 @@ namespace {
   }
   value->version = 0;
   value->tape_writes = 0;
+  value->users_elsewhere.store(0, std::memory_order_relaxed);
   value->offset = 0;
   value->data = nullptr;
   value->bytes = 0;

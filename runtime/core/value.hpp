@@ -75,14 +75,18 @@ struct Value {
   // In-place ops that the tape knows of. Owners: written; views: that count on the base when the view came onto the tape.
   std::uint32_t tape_writes = 0;
   std::atomic<std::uint32_t> elsewhere{0};  // references counted by other threads
-  std::int64_t offset = 0;                  // elements from the start of the storage
-  Published<Tag> tag = 0;                   // the record that produced it, or its input record
-  Published<Tag> storage_tag = 0;           // owners: the first record of this window that stands for the storage
-  Published<Tag> write_tag = 0;             // owners: the last record that produced or wrote the storage
-  Value* base = nullptr;                    // views: the owner (counted); null for owners
-  void* data = nullptr;                     // owners: the buffer
-  std::size_t bytes = 0;                    // owners: its size
-  Stream* stream = nullptr;                 // whose it is, and whose window the tags belong to
+  // Owners: which streams besides the value's own have deferred ops on the storage: the number of one, or kSeveral; kWrittenElsewhere
+  // beside it where such an op writes. They note it when they defer and never take it back: who must wait for those ops does.
+  std::atomic<std::uint32_t> users_elsewhere{0};
+  static constexpr std::uint32_t kWrittenElsewhere = 1u << 31, kSeveral = kWrittenElsewhere - 1;
+  std::int64_t offset = 0;         // elements from the start of the storage
+  Published<Tag> tag = 0;          // the record that produced it, or its input record
+  Published<Tag> storage_tag = 0;  // owners: the first record of this window that stands for the storage
+  Published<Tag> write_tag = 0;    // owners: the last record that produced or wrote the storage
+  Value* base = nullptr;           // views: the owner (counted); null for owners
+  void* data = nullptr;            // owners: the buffer
+  std::size_t bytes = 0;           // owners: its size
+  Stream* stream = nullptr;        // whose it is, and whose window the tags belong to
   AutogradMeta* autograd = nullptr;
 
   Value* owner() { return base ? base : this; }

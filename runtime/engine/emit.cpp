@@ -125,6 +125,7 @@ void Stream::Impl::begin_window() {
   timing = ++window_count % 4 == 0;
   const bool defer = options.tier == Tier::compiled && trie.plans() > 0 && !deferral_backoff.skip();
   mode = defer ? WindowMode::deferring : WindowMode::running;
+  if (defer) deferring_since = window.first_tag;
 }
 
 bool Stream::Impl::limit_reached(const OpCall& call) const {
@@ -175,6 +176,9 @@ void Stream::Impl::record(const KeyHalf& key, DescId result, const ValueHalf& ha
 }
 
 ValueRef Stream::Impl::defer(const OpCall& call, const KeyHalf& key) {
+  for (int k = 0; k < call.n_operands; ++k)
+    if (Value* const value = call.operands[k].value; value && value->owner()->stream != &self)
+      note_user(*value->owner(), number, call.in_place && k == 0);
   const DescId result = window.trace().results[window.cursor.position - 1];
   ValueHalf half{nullptr, 0, call.scalar, call.site};
   Value* value = make_result(call, result, half);

@@ -91,6 +91,10 @@ struct Recorder {
     take(value, site).offset = offset;
     return value;
   }
+  // Whether no other stream may have deferred ops on the storage.
+  bool has_alone(const Value& owner) const {
+    return owner.stream == stream && owner.users_elsewhere.load(std::memory_order_acquire) == 0;
+  }
   // Written in place: `target` moves to the writing record, and the entry of its older version is cleared, but for inputs. A new
   // reference is returned.
   Value* defer_in_place(Value* target, CallSite site, ScalarValue scalar) {
@@ -112,6 +116,8 @@ struct Recorder {
     const OperandKey operand{storage < here ? static_cast<std::int32_t>(here - storage) : 0, value.desc};
     if (differs(head(Op::input, 1)) | differs(0, operand)) return false;
     if (owner.flags & (Value::kPending | Value::kBorrowed | Value::kExposed | Value::kPoisoned)) return false;
+    if (owner.users_elsewhere.load(std::memory_order_acquire) & Value::kWrittenElsewhere) [[unlikely]]
+      return false;
     value.tag = next_tag;
     if (storage >= here) owner.storage_tag = next_tag;
     retain(&value);

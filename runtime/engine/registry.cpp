@@ -56,6 +56,16 @@ class Revoked {
 
 }  // namespace
 
+void note_user(Value& owner, std::uint32_t number, bool writes) noexcept {
+  constexpr std::uint32_t kWritten = Value::kWrittenElsewhere;
+  std::uint32_t seen = owner.users_elsewhere.load(std::memory_order_relaxed), wanted = 0;
+  do {
+    const std::uint32_t before = seen & ~kWritten;
+    wanted = (before == 0 || before == number ? number : Value::kSeveral) | (seen & kWritten) | (writes ? kWritten : 0);
+    if (wanted == seen) return;
+  } while (!owner.users_elsewhere.compare_exchange_weak(seen, wanted, std::memory_order_release, std::memory_order_relaxed));
+}
+
 StreamRegistry& StreamRegistry::get() {
   static auto* registry = new StreamRegistry;
   return *registry;
@@ -74,6 +84,7 @@ Stream& StreamRegistry::claim() {
   std::lock_guard lock(mutex_);
   if (unused_.empty()) {
     streams_.push_back(Stream::create());
+    streams_.back()->impl().number = static_cast<std::uint32_t>(streams_.size());
     unused_.push_back(streams_.back());
   }
   Stream* const stream = unused_.back();
@@ -93,20 +104,31 @@ Stream& StreamRegistry::claim() {
   return *stream;
 }
 
-// What is still deferred and held somewhere stays so: who needs it, or the stream's next thread, settles it.
+// What is still deferred and held somewhere stays so: who needs it, or the stream's next thread, settles it. So do writes in place.
 void StreamRegistry::give_back(Stream* stream) {
   const Engaged engaged;
   Stream::Impl& impl = stream->impl();
   collect(*stream);
-  const auto& values = impl.window.values;
-  const bool needed = impl.open && std::any_of(values.begin(), values.end(),
-                                               [](const ValueHalf& half) { return half.result && half.result->pending(); });
-  if (!needed) impl.close();
+  if (!impl.open || !impl.is_needed()) impl.close();
   std::lock_guard lock(mutex_);
   collect(*stream);
   impl.has_thread = false;
   use_recorder(nullptr);
   unused_.push_back(stream);
+}
+
+bool StreamRegistry::settle_users(std::uint32_t users, const Stream& self) {
+  std::vector<Stream*> found;
+  {
+    std::lock_guard lock(mutex_);
+    for (Stream* stream : streams_) {
+      const std::uint32_t number = stream->impl().number, noted = users & ~Value::kWrittenElsewhere;
+      if (stream != &self && (noted == number || noted == Value::kSeveral)) found.push_back(stream);
+    }
+  }
+  for (Stream* stream : found)
+    if (epoch_of(stream->impl().deferring_since) != kNoEpoch && !settle(*stream)) return false;
+  return true;
 }
 
 bool StreamRegistry::settle(Stream& stream) {

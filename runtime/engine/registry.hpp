@@ -11,6 +11,9 @@
 
 namespace swage {
 
+// The stream of this number, not the value's own, has deferred an op on the storage.
+void note_user(Value& owner, std::uint32_t number, bool writes) noexcept;
+
 class StreamRegistry {
  public:
   static StreamRegistry& get();
@@ -20,6 +23,8 @@ class StreamRegistry {
   // Computes what `stream` has deferred, for a thread that is not its own. Waits until its thread is not inside the engine; the
   // caller must not be either. False where the system cannot do that. Raises what computing raises.
   bool settle(Stream& stream);
+  // The same for the streams noted as users of a storage, but for `self`.
+  bool settle_users(std::uint32_t users, const Stream& self);
   // Takes off what has been posted to the calling thread's stream.
   void collect(Stream& stream) noexcept;
 

@@ -178,6 +178,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
   }
   if (window.values.empty() && got) log_miss(EventCode::missed, *got);
   mode = WindowMode::running;
+  deferring_since = make_tag(kNoEpoch, 0);
   window.disarm();
   if (got) window.leave_path();
 }
@@ -258,7 +259,15 @@ void Stream::Impl::finish(KnownTrace* hit) {
   close();
 }
 
+// Whether somebody may ask for what is deferred.
+bool Stream::Impl::is_needed() const {
+  for (RecordIndex i = 0; i < window.size(); ++i)
+    if (const Value* result = window.values[i].result; result && (result->pending() || window.key(i).in_place())) return true;
+  return false;
+}
+
 void Stream::Impl::close() noexcept {
+  deferring_since = make_tag(kNoEpoch, 0);
   window.end_tags();
   for (RecordIndex i = 0; i < window.size(); ++i)
     if (window.is_input(i)) release(window.values[i].result);

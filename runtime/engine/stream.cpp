@@ -20,16 +20,30 @@ Stream& Stream::current() {
   return *this_stream;
 }
 
-void Stream::Impl::settle_foreign(const Value& value, CallSite site) {
-  const Value& owner = *value.owner();
-  if (owner.stream == &self || !(owner.flags & Value::kPending)) return;
-  if (!StreamRegistry::get().settle(*owner.stream))
+// What other streams have deferred on a storage comes before what this one does with it: their writes before its reads, and whatever
+// they do before its writes.
+void Stream::Impl::wait_for_others(Value& value, bool writes, CallSite site) {
+  Value& owner = *value.owner();
+  bool settled = true;
+  if (owner.stream != &self) {
+    const std::uint64_t deferring = epoch_of(owner.stream->impl().deferring_since);
+    const Tag last = writes ? owner.storage_tag : owner.write_tag;
+    if ((owner.flags & Value::kPending) || (deferring != kNoEpoch && epoch_of(last) == deferring))
+      settled = StreamRegistry::get().settle(*owner.stream);
+  }
+  std::uint32_t users = owner.users_elsewhere.load(std::memory_order_acquire);
+  if (settled && users != 0 && (writes || (users & Value::kWrittenElsewhere)) &&
+      (users & ~Value::kWrittenElsewhere) != number) {
+    settled = StreamRegistry::get().settle_users(users, self);
+    if (settled) owner.users_elsewhere.compare_exchange_strong(users, 0);
+  }
+  if (!settled)
     raise<ValueError>(site, "a tensor that another thread has not settled yet cannot be used here: call swage::step() there");
 }
 
 ValueRef Stream::emit(const OpCall& call) {
   for (int k = 0; k < call.n_operands; ++k)
-    if (const Value* value = call.operands[k].value) impl_->settle_foreign(*value, call.site);
+    if (Value* value = call.operands[k].value) impl_->wait_for_others(*value, call.in_place && k == 0, call.site);
   const Engaged engaged;
   return impl_->emit(call);
 }
@@ -49,7 +63,7 @@ ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool o
 }
 
 void Stream::read(Value& value, CallSite site) {
-  impl_->settle_foreign(value, site);
+  impl_->wait_for_others(value, false, site);
   const Engaged engaged;
   Value& owner = *value.owner();
   // The rule looks at records alone, so that windows end at the same place in every tier.
@@ -59,7 +73,7 @@ void Stream::read(Value& value, CallSite site) {
 }
 
 void Stream::expose(Value& value, CallSite site) {
-  impl_->settle_foreign(value, site);
+  impl_->wait_for_others(value, true, site);
   const Engaged engaged;
   Value& owner = *value.owner();
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).storage)) impl_->cut(CutReason::host_read, site);

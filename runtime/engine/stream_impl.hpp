@@ -51,7 +51,7 @@ struct Stream::Impl {
   explicit Impl(Stream& stream) : self(stream), engine(shared_engine()) { window.stream = &stream; }
 
   // What other streams have deferred is computed first.
-  void settle_foreign(const Value& value, CallSite site);
+  void wait_for_others(Value& value, bool writes, CallSite site);
 
   // emit.cpp
   ValueRef emit(const OpCall& call);
@@ -94,6 +94,7 @@ struct Stream::Impl {
   void finish(KnownTrace* hit);
   RecordIndex produced_storage(RecordIndex i) const;
   EscapeMask escapes() const;
+  bool is_needed() const;
   void close() noexcept;
 
   // learn.cpp
@@ -131,6 +132,8 @@ struct Stream::Impl {
 
   WindowMode mode = WindowMode::untracked;
   bool open = false;
+  Published<Tag> deferring_since = make_tag(kNoEpoch, 0);  // the first record of the window while ops are deferred
+  std::uint32_t number = 0;                                // among all streams, from 1
   std::unordered_map<const Value*, ForeignTags> foreign;
   bool timing = false;
   Window window;

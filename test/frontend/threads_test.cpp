@@ -216,5 +216,93 @@ TEST_F(Threads, each_thread_trains_its_own_model) {
   for (const auto& of_thread : losses) EXPECT_EQ(of_thread, expected);
 }
 
+// What one thread has deferred on a tensor of another comes before what the others do with it next.
+class ThreadsShare : public Threads {
+ protected:
+  // Ends each round with its own handles dropped, so that rounds repeat.
+  void rounds(const std::function<void(int)>& round) {
+    for (int i = 0; i < 8; ++i) round(i);
+    EXPECT_GT(stats().hits, hits_);
+  }
+  static void on_another_thread(const std::function<void()>& f) { std::thread(f).join(); }
+  std::uint64_t hits_ = stats().hits;
+};
+
+TEST_F(ThreadsShare, a_write_deferred_here_is_seen_there) {
+  const Tensor x = zeros({4});
+  float expected = 0;
+  rounds([&](int i) {
+    x.add_(1);
+    x.mul_(2);
+    expected = (expected + 1) * 2;
+    if (i > 4) on_another_thread([&] { EXPECT_EQ((x + 0).to_vector<float>(), std::vector<float>(4, expected)) << i; });
+    if (i > 5) on_another_thread([&] { EXPECT_EQ(x[1].item(), expected) << i; });
+    step();
+  });
+}
+
+TEST_F(ThreadsShare, what_was_read_here_is_what_was_there_before_another_thread_wrote) {
+  const Tensor x = zeros({4});
+  rounds([&](int i) {
+    const Tensor before = x * 3 + 1;
+    if (i > 4) on_another_thread([&] { x.add_(1); });
+    step();
+    EXPECT_EQ(before.to_vector<float>(), std::vector<float>(4, i > 4 ? 3 * static_cast<float>(i - 5) + 1 : 1.0f)) << i;
+  });
+}
+
+TEST_F(ThreadsShare, writes_deferred_by_a_thread_that_ended_are_not_lost) {
+  const Tensor x = zeros({4});
+  x.add_(0);
+  float expected = 0;
+  on_another_thread([&] {
+    for (int i = 0; i < 8; ++i) {
+      x.add_(1);
+      x.mul_(2);
+      expected = (expected + 1) * 2;
+      if (i < 7) step();
+    }
+  });
+  EXPECT_EQ(x.to_vector<float>(), std::vector<float>(4, expected));
+}
+
+TEST_F(ThreadsShare, two_threads_take_turns_with_a_tensor_of_a_third) {
+  const Tensor x = zeros({4});
+  std::mutex mutex;
+  std::condition_variable changed;
+  int turn = 0;
+  std::vector<Tensor> kept[2];
+  const auto take_turns = [&](int me) {
+    for (int i = 0; i < 12; ++i) {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return turn % 2 == me; });
+      if (me == 0)
+        x.add_(1);
+      else
+        x.mul_(2);
+      kept[me].push_back(x * 1);
+      if (i < 8 || i % 2) kept[me].push_back(sum(x));
+      ++turn;
+      changed.notify_all();
+      if (i % 4 == 3) continue;
+      lock.unlock();
+      step();
+    }
+  };
+  std::thread first(take_turns, 0), second(take_turns, 1);
+  first.join();
+  second.join();
+  double expected = 0;
+  std::size_t place[2] = {0, 0};
+  for (int turns = 0; turns < 24; ++turns) {
+    const int me = turns % 2, i = turns / 2;
+    expected = me == 0 ? expected + 1 : expected * 2;
+    EXPECT_EQ(kept[me][place[me]++][0].item(), expected) << turns;
+    if (i < 8 || i % 2) {
+      EXPECT_EQ(kept[me][place[me]++].item(), 4 * expected) << turns;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace swage

@@ -55,6 +55,7 @@ void Program::train(Notes& notes) {
   }
   loss.backward();
   if (odd_round(3)) notes(loss);
+  if (chance(4)) keep(optim::clip_grad_norm_(parameters_, 0.5));
   switch (update) {
     case 0: return;  // gradients add up over rounds
     case 1:

@@ -1,4 +1,7 @@
 // What programs do besides computing: handles kept and dropped, reads, ends of steps, exceptions, shared memory, mistakes.
+#include <thread>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include <test/fuzz/program.hpp>
@@ -89,6 +92,35 @@ void Program::share(Notes& notes) {
   if (odd_round(2)) keep(borrow(memory_.data() + at, {6}, DType::f32));
   memory_[pick(memory_.size())] = static_cast<float>(round_) * 0.5f;
   notes(std::to_string(memory_[at + pick(6)]));
+}
+
+// Another thread, which ends before this one goes on: it reads what may be pending here, computes from it, and takes handles with it.
+// What it computed may come back deferred still.
+void Program::elsewhere(Notes& notes) {
+  Tensor a = any();
+  const std::size_t f = pick(5);
+  say(fmt::format("elsewhere {} with {}", f, name(a)));
+  Tensor result;
+  std::thread([&, mine = f == 0 ? std::exchange(a, {}) : a]() mutable {
+    const NoGradGuard no_grad;
+    const Tensor x = mine.detach().to(DType::f32);
+    switch (f) {
+      case 0: mine = {}; break;
+      case 1: notes(mine); break;
+      case 2:
+        for (int i = 0; i < 3; ++i) {
+          result = tanh(x * 0.5) + i;
+          if (i < 2) step();
+        }
+        break;
+      case 3:
+        result = sum(x * x) + x;
+        step();
+        break;
+      default: result = mine.detach(); break;
+    }
+  }).join();
+  if (result.defined()) keep(result);
 }
 
 // An op that raises, now and then or every time.

@@ -8,19 +8,22 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <runtime/cache/plan_cache.hpp>
 #include <runtime/core/planted_fault.hpp>
 #include <test/fuzz/trial.hpp>
+#include <test/runtime/temporary_folder.hpp>
 
 namespace swage::fuzz {
 namespace {
 
-constexpr unsigned kSecondsPerProgram = 60;
+constexpr unsigned kSecondsPerProgram = 300;
 constexpr std::uint64_t kMostDifferences = 5;
 
 // The program at hand, for a crash or a program that does not end.
@@ -112,6 +115,7 @@ int run(int argc, char** argv) {
   auto seed =
       static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()) / 1000 % 1'000'000'000'000;
   std::string file, plant;
+  bool from_cache = false;
   app.add_option("--seconds", seconds, "How long to go on")->capture_default_str();
   app.add_option("--seed", seed, "The first program; the others follow it. Drawn from the clock unless given");
   auto* const program = app.add_option("--program", seed, "Run this one program and no other");
@@ -119,7 +123,14 @@ int run(int argc, char** argv) {
   const std::vector<std::string> faults(kPlantedFaultNames.begin() + 1, kPlantedFaultNames.end());
   app.add_option("--plant", plant, "Plant this fault in the compiler, and succeed where it is found")
       ->check(CLI::IsMember(faults));
+  app.add_flag("--from-cache", from_cache, "Compare also what a second process runs, from the plan cache of the first");
   CLI11_PARSE(app, argc, argv);
+  std::optional<test::TemporaryFolder> folder;
+  if (from_cache) {
+    CacheSettings settings;
+    settings.folder = folder.emplace().path() / "cache";
+    use_plan_cache(settings);
+  }
   for (const int each : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM}) std::signal(each, say_seed);
   if (!plant.empty())
     return find_planted(static_cast<PlantedFault>(std::ranges::find(kPlantedFaultNames, plant) - kPlantedFaultNames.begin()),

@@ -148,7 +148,9 @@ void Program::statement(std::size_t position, Notes& notes) {
   };
   if (traits_.borrows && chance(5)) return share(notes);
   if (traits_.trains && chance(8)) return train(notes);
+  if (traits_.threads && chance(6)) return elsewhere(notes);
   if (chance(40)) return convolution();
+  if (chance(24)) return layer();
   const std::size_t kind = pick(std::size(kStatements) + 6);
   if (kind < std::size(kStatements))
     (this->*kStatements[kind])();
@@ -179,6 +181,7 @@ void Program::begin() {
   traits_.varies = chance(5);
   traits_.large = chance(16);
   traits_.aliases = chance(2);
+  traits_.threads = chance(6);
   memory_.assign(32, 0.5f);
   state_ = {randn({4, 6}), randn({5, 5}), randn({3, 4, 6}), arange(24).reshape({4, 6}), randn({6}, DType::f64)};
   if (traits_.aliases) {
@@ -190,9 +193,10 @@ void Program::begin() {
   if (!traits_.trains) return;
   parameters_ = {randn({5, 6}) * 0.4, randn({5}) * 0.1, randn({3, 5}) * 0.4, randn({3}), randn({6})};
   for (const Tensor& parameter : parameters_) parameter.requires_grad_();
-  switch (pick(3)) {
-    case 0: optimizer_ = std::make_unique<optim::Adam>(parameters_, optim::AdamOptions{.lr = 0.01}); break;
-    case 1: optimizer_ = std::make_unique<optim::SGD>(parameters_, optim::SGDOptions{.lr = 0.05, .momentum = 0.9}); break;
+  switch (pick(4)) {
+    case 0: optimizer_ = std::make_unique<optim::AdamW>(parameters_, optim::AdamWOptions{.lr = 0.01}); break;
+    case 1: optimizer_ = std::make_unique<optim::Adam>(parameters_, optim::AdamOptions{.lr = 0.01}); break;
+    case 2: optimizer_ = std::make_unique<optim::SGD>(parameters_, optim::SGDOptions{.lr = 0.05, .momentum = 0.9}); break;
     default: optimizer_ = std::make_unique<optim::SGD>(parameters_, optim::SGDOptions{.lr = 0.05, .weight_decay = 0.1}); break;
   }
 }

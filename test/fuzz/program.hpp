@@ -43,6 +43,7 @@ class Program {
     bool borrows = false;  // the user's memory is shared
     bool trains = false;   // there are parameters and an optimiser
     bool aliases = false;  // views enter the window beside what they are views of
+    bool threads = false;  // another thread reads, computes and drops what this one made
   };
 
   std::size_t pick(std::size_t n) { return split_mix(random_) % n; }
@@ -79,6 +80,9 @@ class Program {
   void cast();
   void repeat();
 
+  // Layers of models (layers.cpp).
+  void layer();
+
   // On storages and addresses (storage.cpp).
   void view();
   void in_place();
@@ -94,6 +98,7 @@ class Program {
   void handles(Notes& notes);
   void host(Notes& notes);
   void share(Notes& notes);
+  void elsewhere(Notes& notes);
   void mistake();
 
   Recipe recipe_;

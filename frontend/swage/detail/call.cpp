@@ -228,7 +228,7 @@ Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand>
   if (!on_tape(operands) && !(written->base && GradMode::enabled())) {
     const Engaged engaged;
     const auto expected = [&] { return expects(op, operands, nullptr, KeyHalf::kInPlace); };
-    if (expected() || (enter(site, operands) && expected()))
+    if ((expected() || (enter(site, operands) && expected())) && recorder->has_alone(*written->owner()))
       return Tensor(ValueRef::adopt(recorder->defer_in_place(written, site, slot_of(operands))));
   }
   const OpCall op_call = make_call(site, op, operands, nullptr, 0, true);
@@ -247,6 +247,7 @@ Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tenso
   const Engaged engaged;
   const Recorder& at = *recorder;
   if (at.differs(Recorder::head(op, 2, KeyHalf::kInPlace)) | at.differs(0, *x) | at.differs(1, *y)) return {};
+  if (!at.has_alone(*x->owner())) return {};
   return Tensor(ValueRef::adopt(recorder->defer_in_place(x, SiteScope::or_else(site), {})));
 }
 
