@@ -16,11 +16,11 @@ class CacheCommand(CommandTest):
         return sorted(path.name for path in (self.folder / "cache").iterdir())
 
     def test_a_second_process_compiles_nothing_and_starts_with_a_plan(self):
-        for workload in ("digits", "seed_rnn"):
-            first = self.run_workload(workload, "--steps", "30")
+        for workload in (["digits"], ["seed_rnn"], ["transformer", "--size", "small"]):
+            first = self.run_workload(*workload, "--steps", "30")
             self.assertGreater(first["compiles"], 0, workload)
             self.assertGreater(first["first_compiled_step"], 1, workload)
-            second = self.run_workload(workload, "--steps", "30")
+            second = self.run_workload(*workload, "--steps", "30")
             self.assertEqual(second["compiles"], 0, workload)
             self.assertEqual(second["first_compiled_step"], 1, workload)
             self.assertEqual(second["digest"], first["digest"], workload)
