@@ -65,7 +65,7 @@ class Grouper {
     const int latest = latest_dependence(i);
     if ((!alone_.empty() && alone_[i]) || !fusible(trace_, i)) return open_library(i);
 
-    std::string why;
+    const char* why = nullptr;
     const int n = static_cast<int>(groups_.size());
     if (latest >= 0) {
       const Joining joining = join(groups_[static_cast<std::size_t>(latest)], i);
@@ -73,13 +73,15 @@ class Grouper {
       why = joining.refusal;
     }
     const bool reduces = kind_of(trace_.keys[i].op) == OpKind::reduction;
+    const char* why_not_last = latest == n - 1 ? why : nullptr;
     for (int g = n - 1; g > latest && g >= n - kSearch; --g) {
       const OpenGroup& open = groups_[static_cast<std::size_t>(g)];
       const Joining joining = join(open, i);
-      if (joining.refusal) continue;
-      if (joining.shares || (!reduces && open.group.records.size() < kSmallGroup)) return add(g, i, joining);
+      if (!joining.refusal && (joining.shares || (!reduces && open.group.records.size() < kSmallGroup)))
+        return add(g, i, joining);
+      if (g == n - 1) why_not_last = joining.refusal ? joining.refusal : "they share nothing";
     }
-    open_fused(i, latest, why);
+    open_fused(i, latest, why, why_not_last);
   }
 
   int latest_dependence(RecordIndex i) const {
@@ -127,7 +129,7 @@ class Grouper {
       joining.refusal = why;
       return joining;
     };
-    if (open.group.library) return refuse("what it reads comes from a library call");
+    if (open.group.library) return refuse("that is a library call");
     if (open.group.records.size() >= kMaxGroupRecords) return refuse("the group is full");
     if (!common_space(open, i, joining.space)) return refuse("it reduces over other dimensions");
     const std::vector<Touch>* touches = &open.touches;
@@ -181,13 +183,18 @@ class Grouper {
     note_touches(i, g);
   }
 
-  void open_fused(RecordIndex i, int latest, const std::string& why) {
+  // Where two groups meet the notes say why: for the group that makes what the record reads, and for the last one.
+  void note(RecordIndex i, int g, const char* why) {
+    result_.notes.push_back(fmt::format("record {} ({}) is not in group {}: {}", i, name_of(trace_.keys[i].op), g, why));
+  }
+
+  void open_fused(RecordIndex i, int latest, const char* why, const char* why_not_last) {
     OpenGroup open;
     open.group.space.dims = extents_of(trace_, i);
     if (kind_of(trace_.keys[i].op) == OpKind::reduction) open.group.space.reduced = reduced_dims(trace_, i);
     if (!touches_of(i, open.group.space, open.touches) || overlaps_itself(open.touches)) return open_library(i);
-    if (latest >= 0 && !groups_[static_cast<std::size_t>(latest)].group.library)
-      result_.notes.push_back(fmt::format("record {} ({}) is not in group {}: {}", i, name_of(trace_.keys[i].op), latest, why));
+    if (latest >= 0) note(i, latest, why);
+    if (const int last = static_cast<int>(groups_.size()) - 1; last > latest) note(i, last, why_not_last);
     open.group.records.push_back(i);
     groups_.push_back(std::move(open));
     note_touches(i, static_cast<int>(groups_.size()) - 1);
@@ -204,6 +211,7 @@ class Grouper {
     OpenGroup open;
     open.group.library = true;
     open.group.records.push_back(i);
+    if (!groups_.empty()) note(i, static_cast<int>(groups_.size()) - 1, "it runs as a library call");
     groups_.push_back(std::move(open));
     note_touches(i, static_cast<int>(groups_.size()) - 1);
   }

@@ -1,6 +1,8 @@
 // What fuses: the shapes of training steps, as groups.
 #include <jit/fusion.hpp>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <jit/inspect.hpp>
@@ -137,6 +139,26 @@ TEST(Fusion, ALossIsOneGroup) {
   const auto squares = t.op(Op::square, {t.op(Op::sub, {x, y})});
   t.escape(t.op(Op::mul, {t.reduce(Op::sum, squares, {0, 1}, false), Arg::scalar(1.0 / 4500)}));
   expect_groups(t, {1, 0});
+}
+
+// Wherever one group ends and the next begins, the notes say why.
+TEST(Fusion, EveryBoundaryHasItsReason) {
+  TraceBuilder t;
+  const auto x = t.input(DType::f32, {8, 8}), other = t.input(DType::f32, {5, 3});
+  t.escape(t.op(Op::neg, {x}));                                 // group 0
+  const auto product = t.op(Op::matmul, {x, x});                // group 1
+  t.escape(t.op(Op::exp, {product}));                           // group 2
+  t.escape(t.reduce(Op::sum, other, {1}, true));  // group 3
+  EscapeMask escapes;
+  const Trace trace = t.finish(escapes);
+  const jit::Grouping grouping = jit::group_records(trace, {});
+  ASSERT_EQ(grouping.groups.size(), 4u);
+  const auto record = [&](std::size_t group) { return grouping.groups[group].records.front(); };
+  EXPECT_THAT(
+      grouping.notes,
+      testing::ElementsAre(fmt::format("record {} (matmul) is not in group 0: it runs as a library call", record(1)),
+                           fmt::format("record {} (exp) is not in group 1: that is a library call", record(2)),
+                           fmt::format("record {} (sum) is not in group 2: it reduces over other dimensions", record(3))));
 }
 
 }  // namespace
