@@ -34,6 +34,14 @@ void* from_heap(std::size_t bytes, std::size_t alignment) {
   return data;
 }
 
+void* from_heap_or_null(std::size_t bytes, std::size_t alignment) noexcept {
+  try {
+    return from_heap(bytes, alignment);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 FailingAllocator::FailingAllocator(Memory memory, std::uint64_t nth, bool for_good) {
@@ -57,6 +65,10 @@ extern "C" void* __wrap__ZN5swage15allocate_bufferEm(std::size_t bytes) {
 void* operator new(std::size_t bytes) { return swage::test::from_heap(bytes, 0); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return swage::test::from_heap(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return swage::test::from_heap_or_null(bytes, 0); }
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return swage::test::from_heap_or_null(bytes, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* data) noexcept { std::free(data); }
 void operator delete(void* data, std::size_t) noexcept { std::free(data); }
