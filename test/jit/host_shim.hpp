@@ -13,9 +13,9 @@ inline constexpr char kHostShim[] = R"(
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include <ucontext.h>
 
@@ -34,7 +34,7 @@ constexpr unsigned kThreads = 256;
 constexpr std::size_t kStack = 64 << 10;
 ucontext_t scheduler, fibers[kThreads];
 bool finished[kThreads];
-char* stacks = nullptr;
+std::vector<char> stacks;
 std::function<void()> body;
 
 void run_fiber() {
@@ -45,10 +45,10 @@ void run_fiber() {
 
 // One block; whether all threads met at every barrier.
 bool run_block(unsigned order) {
-  if (!stacks) stacks = static_cast<char*>(std::malloc(kStack * kThreads));
+  stacks.resize(kStack * kThreads);
   for (unsigned t = 0; t < kThreads; ++t) {
     getcontext(&fibers[t]);
-    fibers[t].uc_stack.ss_sp = stacks + kStack * t;
+    fibers[t].uc_stack.ss_sp = stacks.data() + kStack * t;
     fibers[t].uc_stack.ss_size = kStack;
     fibers[t].uc_link = nullptr;
     makecontext(&fibers[t], run_fiber, 0);

@@ -269,7 +269,8 @@ TEST_F(EntryFolderTest, ServesTwoProcessesAtOnce) {
     int found = 0;
     for (int i = 0; i < 1500; ++i) {
       const std::uint64_t k = random() % 40;
-      const EntryKey key = key_of(fmt::format("{}", k));
+      const std::string name = std::to_string(k);
+      const EntryKey key = key_of(name);
       if (const auto payload = folder->find(key)) {
         if (*payload != payload_of(k, 20'000)) return 1;
         ++found;
