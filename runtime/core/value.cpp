@@ -33,7 +33,7 @@ namespace {
 }
 
 [[gnu::noinline]] void dispose_slowly(Value* value) noexcept {
-  if (value->elsewhere.load(std::memory_order_relaxed) != 0) {
+  if (value->elsewhere.load(std::memory_order_acquire) != 0) {
     // What others have counted is counted here from now on; it comes back as messages.
     value->refs += value->elsewhere.exchange(0, std::memory_order_acquire);
     if (value->refs > value->view_refs) return;
@@ -69,7 +69,7 @@ namespace {
 void dispose(Value* value) noexcept {
   const Engaged engaged;
   const bool plain = value->refs == 0 && !value->autograd && !value->base && !value->data && value->version == 0 &&
-                     value->elsewhere.load(std::memory_order_relaxed) == 0;
+                     value->elsewhere.load(std::memory_order_acquire) == 0;
   if (!plain) [[unlikely]]
     return dispose_slowly(value);
   recorder->forget(value);
