@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <kernels/cpu/convolution.hpp>
+#include <kernels/cpu/direct_convolution.hpp>
 #include <kernels/cpu/layout.hpp>
 #include <kernels/cpu/onednn.hpp>
 #include <kernels/cpu/simd_table.hpp>
@@ -17,6 +18,9 @@ namespace {
 constexpr std::int64_t kSmallProduct = 48 * 48 * 48;
 // Below, a second thread costs more than it saves (multiply-adds).
 constexpr std::int64_t kParallelWork = 1 << 20;
+// Places of the output. Up to the first, direct convolutions win in every direction; up to the second, as gradients of a weight
+// (beyond, the list of what is multiplied leaves the caches).
+constexpr std::int64_t kSmallImage = 16, kListedImage = 2048;
 constexpr std::int64_t kRowGrain = 16;      // parts of a product begin at multiples of it
 constexpr std::int64_t kChannelGrain = 16;  // parts of a gradient of a convolution's weight
 
@@ -114,16 +118,24 @@ ContractionDecision decide(const ContractionQuery& query) {
     if (query.threads > 1 && work >= kParallelWork && query.m >= 2 * kRowGrain)
       decision.part = round_up((query.m + query.threads - 1) / query.threads, kRowGrain);
   } else {
-    if (query.multiply_adds == 0)
+    const std::int64_t work = query.images * query.in_channels * query.out_channels * query.places * query.taps;
+    const bool by_weight = query.op == Op::conv2d_grad_weight;
+    if (work == 0)
       decision.implementation = Implementation::zeros;
+    else if (f32 && query.taps > 1 && query.places <= (by_weight ? kListedImage : kSmallImage) &&
+             direct_convolution_fits(query.op, query.in_channels, query.out_channels))
+      decision.implementation = Implementation::direct;
     else
       decision.implementation = f32 ? Implementation::onednn : Implementation::own;
     // A gradient of the weight adds over images: it is split by what it is a row of, the output channels.
-    whole = query.op == Op::conv2d_grad_weight ? query.out_channels : query.images;
+    const bool direct = decision.implementation == Implementation::direct;
+    whole = direct      ? direct_convolution_units(query.op, query.images, query.in_channels, query.out_channels)
+            : by_weight ? query.out_channels
+                        : query.images;
     decision.part = whole;
-    if (query.threads > 1 && query.multiply_adds >= kParallelWork) {
+    if (query.threads > 1 && work >= kParallelWork) {
       const std::int64_t part = (whole + query.threads - 1) / query.threads;
-      if (query.op != Op::conv2d_grad_weight)
+      if (direct || !by_weight)
         decision.part = part;
       else if (f32 && whole % kChannelGrain == 0)
         decision.part = round_up(part, kChannelGrain);
@@ -249,9 +261,10 @@ void run_conv2d(const KernelArgs& args) {
   query.dtype = args.result.desc->dtype;
   query.threads = num_threads();
   query.images = shape.images;
+  query.in_channels = shape.in_channels;
   query.out_channels = shape.out_channels;
-  query.multiply_adds = shape.images * shape.out_channels * shape.out_height * shape.out_width * shape.in_channels *
-                        shape.kernel_height * shape.kernel_width;
+  query.places = shape.out_height * shape.out_width;
+  query.taps = shape.kernel_height * shape.kernel_width;
   const ContractionDecision decision = decide(query);
   if (decision.implementation == Implementation::zeros) {
     const std::int64_t bytes = elements(*args.result.desc) * size;
@@ -274,6 +287,8 @@ void run_conv2d(const KernelArgs& args) {
     else
       own_convolution(query.op, part, first, second, result);
   };
+  if (decision.implementation == Implementation::direct)
+    return direct_convolution(query.op, shape, blocked, decision.part, data[0], data[1], data[2]);
   if (decision.parts == 1) return run(shape, data[0], data[1], data[2]);
   if (query.op == Op::conv2d_grad_weight) {  // only oneDNN's is split
     const std::int64_t pixels = shape.out_height * shape.out_width * size;

@@ -13,6 +13,7 @@ enum class Implementation : std::uint8_t {
   zeros,   // nothing to add up
   own,     // kernels/cpu/simd/gemm.cpp: chains of fma over ascending k
   dots,    // one row or column as result, the matrix dense along k: 16 chains an element, read at full bandwidth
+  direct,  // convolutions: kernels/cpu/direct_convolution.cpp, in blocks of 16 channels
   onednn,  // oneDNN with primitives held by each thread; matmul on strided descriptors, convolution on blocked layouts
 };
 
@@ -29,12 +30,14 @@ struct ContractionQuery {
   int threads = 1;
   std::int64_t m = 0, k = 0, n = 0;  // matmul
   MatrixLayout a = MatrixLayout::plain, b = MatrixLayout::plain;
-  std::int64_t images = 0, out_channels = 0, multiply_adds = 0;  // convolutions
+  // Convolutions. Places: pixels of an output image. Taps: of the kernel.
+  std::int64_t images = 0, in_channels = 0, out_channels = 0, places = 0, taps = 0;
 };
 struct ContractionDecision {
   Implementation implementation = Implementation::own;
   int parts = 1;          // computed independently, one a thread
-  std::int64_t part = 0;  // in each part but the last: rows of the result; images; channels of a gradient of the weight
+  std::int64_t part = 0;  // in each part but the last: rows of the result; images; channels of a gradient of the weight;
+                          // direct: units of work
 };
 ContractionDecision decide(const ContractionQuery& query);
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <kernels/cpu/convolution.hpp>
 #include <runtime/core/thread_pool.hpp>
 #include <test/kernels/support.hpp>
 
@@ -174,7 +175,9 @@ TEST(Decide, ThreadsShareTheOutputChannelsOfAGradientOfTheWeight) {
   query.op = Op::conv2d_grad_weight;
   query.threads = 2;
   query.images = 8;
-  query.multiply_adds = 1 << 24;
+  query.in_channels = 24;
+  query.places = 1 << 12;
+  query.taps = 9;
   for (auto [channels, part] : {std::pair<std::int64_t, std::int64_t>{64, 32}, {48, 32}, {16, 16}, {40, 40}}) {
     query.out_channels = channels;
     EXPECT_EQ(decide(query).part, part) << channels;
@@ -182,16 +185,43 @@ TEST(Decide, ThreadsShareTheOutputChannelsOfAGradientOfTheWeight) {
   }
 }
 
+TEST(Decide, SmallImagesAndGradientsOfWeightsAreConvolvedDirectly) {
+  if (convolution_block() == 0) GTEST_SKIP() << "no direct convolutions on this machine";
+  ContractionQuery query;
+  query.images = 20;
+  query.in_channels = 48;
+  query.out_channels = 64;
+  query.taps = 9;
+  const auto decided = [&](Op op, std::int64_t places) {
+    query.op = op;
+    query.places = places;
+    return decide(query);
+  };
+  EXPECT_EQ(decided(Op::conv2d, 16).implementation, Implementation::direct);
+  EXPECT_EQ(decided(Op::conv2d, 17).implementation, Implementation::onednn);
+  EXPECT_EQ(decided(Op::conv2d_grad_input, 16).implementation, Implementation::onednn);  // 48 is no multiple of 32
+  EXPECT_EQ(decided(Op::conv2d_grad_weight, 2048).implementation, Implementation::direct);
+  EXPECT_EQ(decided(Op::conv2d_grad_weight, 2049).implementation, Implementation::onednn);
+  query.threads = 2;
+  EXPECT_EQ(decided(Op::conv2d, 16).part, 3);                // two pairs of blocks, each of three groups of images
+  EXPECT_EQ(decided(Op::conv2d_grad_weight, 2048).part, 3);  // two pairs, each with three blocks of the input
+  EXPECT_EQ(decided(Op::conv2d_grad_weight, 1).parts, 1);
+  query.taps = 1;
+  EXPECT_EQ(decided(Op::conv2d, 16).implementation, Implementation::onednn);
+  EXPECT_EQ(decided(Op::conv2d_grad_weight, 16).implementation, Implementation::onednn);
+}
+
 struct Geometry {
   std::int64_t n, c, h, w, o, kh, kw, sh, sw, ph, pw;
 };
 
 TEST(Convolution, ForwardAndBothGradients) {
-  const std::vector<Geometry> geometries = {{2, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1},   {3, 16, 9, 7, 16, 3, 3, 2, 2, 1, 1},
-                                            {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},   {2, 4, 6, 6, 32, 3, 3, 2, 1, 0, 2},
-                                            {2, 32, 8, 8, 17, 1, 1, 1, 1, 0, 0}, {1, 2, 10, 11, 3, 5, 4, 3, 2, 2, 3},
-                                            {5, 20, 5, 5, 33, 3, 2, 2, 2, 1, 0}, {2, 1, 28, 28, 8, 5, 5, 1, 1, 0, 0},
-                                            {2, 3, 3, 3, 4, 3, 3, 5, 5, 3, 3},   {0, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1}};
+  const std::vector<Geometry> geometries = {
+      {2, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1},    {3, 16, 9, 7, 16, 3, 3, 2, 2, 1, 1},  {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+      {2, 4, 6, 6, 32, 3, 3, 2, 1, 0, 2},   {2, 32, 8, 8, 17, 1, 1, 1, 1, 0, 0},  {1, 2, 10, 11, 3, 5, 4, 3, 2, 2, 3},
+      {5, 20, 5, 5, 33, 3, 2, 2, 2, 1, 0},  {2, 1, 28, 28, 8, 5, 5, 1, 1, 0, 0},  {2, 3, 3, 3, 4, 3, 3, 5, 5, 3, 3},
+      {0, 3, 8, 8, 5, 3, 3, 1, 1, 1, 1},    {11, 32, 5, 4, 32, 3, 2, 1, 1, 1, 0}, {3, 64, 7, 6, 32, 3, 5, 3, 2, 2, 3},
+      {1, 16, 12, 12, 64, 3, 3, 1, 2, 0, 1}};
   for (int threads : {1, 2}) {
     set_num_threads(threads);
     for (DType dtype : {DType::f32, DType::f64})
@@ -272,10 +302,9 @@ Array in_blocks(const Array& plain) {
 }
 
 TEST(Convolution, SameBitsInEitherLayoutOnAnyThreads) {
-  const std::vector<Geometry> geometries = {{4, 32, 16, 16, 64, 3, 3, 2, 2, 1, 1},
-                                            {5, 16, 9, 11, 48, 3, 3, 1, 1, 1, 1},
-                                            {7, 64, 8, 8, 112, 3, 3, 2, 2, 1, 1},
-                                            {3, 48, 12, 12, 32, 1, 1, 1, 1, 0, 0}};
+  const std::vector<Geometry> geometries = {{4, 32, 16, 16, 64, 3, 3, 2, 2, 1, 1}, {5, 16, 9, 11, 48, 3, 3, 1, 1, 1, 1},
+                                            {7, 64, 8, 8, 112, 3, 3, 2, 2, 1, 1},  {3, 48, 12, 12, 32, 1, 1, 1, 1, 0, 0},
+                                            {19, 64, 7, 6, 32, 3, 5, 3, 2, 2, 3},  {13, 32, 4, 4, 64, 3, 3, 1, 1, 1, 1}};
   for (const Geometry& g : geometries) {
     SCOPED_TRACE(fmt::format("{}×{}×{}×{} kernel {}×{}×{}", g.n, g.c, g.h, g.w, g.o, g.kh, g.kw));
     const Dims in = {g.n, g.c, g.h, g.w}, weight_dims = {g.o, g.c, g.kh, g.kw};
