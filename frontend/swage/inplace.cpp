@@ -29,6 +29,7 @@ Tensor write(CallSite site, Op op, const Tensor& target, const Tensor& other) {
 }
 
 Tensor write(CallSite site, Op op, const Tensor& target, Scalar other) {
+  if (Tensor written = detail::expected_in_place(site, op, target, other); written.defined()) return written;
   detail::require_defined(site, written_name(op), target, "the tensor to write");
   if (other.is_floating() && !is_float(target.dtype()) && !other.is_literal())
     raise<DTypeError>(SiteScope::or_else(site), "[{}_] a tensor of {} cannot take a floating number; convert it with to()",

@@ -10,7 +10,17 @@ namespace swage {
 
 namespace detail {
 
+namespace {
+
+Tensor expected_narrow(CallSite site, const Tensor& a, int d, std::int64_t start, std::int64_t length) {
+  const std::int64_t ints[] = {d, length};
+  return expected_view(site, Op::narrow, a, ints, start);
+}
+
+}  // namespace
+
 Tensor permute(CallSite site, const Tensor& a, const Dims& order) {
+  if (Tensor view = expected_view(site, Op::permute, a, order.span()); view.defined()) return view;
   const Attr attr{.ints = Ints(order), .dtype = DType::f32};
   return call(site, Op::permute, {a}, &attr);
 }
@@ -46,6 +56,8 @@ Dims completed(CallSite site, const char* op, const Tensor& a, const Dims& sizes
 
 Tensor reshape(CallSite site, const Tensor& a, const Dims& sizes) {
   require_defined(site, "reshape", a);
+  if (sizes == a.sizes()) return a;
+  if (Tensor view = expected_view(site, Op::reshape, a, sizes.span()); view.defined()) return view;
   const Dims target = completed(site, "reshape", a, sizes);
   if (target == a.sizes()) return a;
   Dims strides;
@@ -56,6 +68,7 @@ Tensor reshape(CallSite site, const Tensor& a, const Dims& sizes) {
 }
 
 Tensor narrow(CallSite site, const Tensor& a, int d, std::int64_t start, std::int64_t length) {
+  if (Tensor view = expected_narrow(site, a, d, start, length); view.defined()) return view;
   const Attr attr{.ints = {d, length}, .dtype = DType::f32};
   return call(site, Op::narrow, {a}, &attr, start);
 }
@@ -69,6 +82,8 @@ using detail::wrap_dim;
 
 Tensor Tensor::t() const {
   const CallSite site = caller();
+  static constexpr std::int64_t kSwapped[] = {1, 0};
+  if (Tensor view = detail::expected_view(site, Op::permute, *this, kSwapped); view.defined()) return view;
   require_defined(site, "t", *this);
   if (dim() > 2)
     raise<ShapeError>(SiteScope::or_else(site), "[t] takes at most 2 dimensions, not shape {}; use transpose or permute",
@@ -142,6 +157,7 @@ Tensor selected(CallSite site, const Tensor& a, int d, std::int64_t index) {
   Dims rest;
   for (int k = 0; k < a.dim(); ++k)
     if (k != d) rest.push_back(a.sizes()[k]);
+  if (Tensor view = detail::expected_view(site, Op::reshape, row, rest.span()); view.defined()) return view;
   const Attr attr{.ints = detail::Ints(rest), .dtype = DType::f32};
   return call(site, Op::reshape, {row}, &attr);
 }
@@ -150,6 +166,7 @@ Tensor selected(CallSite site, const Tensor& a, int d, std::int64_t index) {
 
 Tensor Tensor::narrow(int d, std::int64_t start, std::int64_t length) const {
   const CallSite site = caller();
+  if (Tensor view = detail::expected_narrow(site, *this, d, start, length); view.defined()) return view;
   require_rank(site, "narrow", *this);
   const int wrapped = wrap_dim(site, "narrow", d, dim());
   const std::int64_t extent = sizes()[wrapped];
@@ -190,6 +207,7 @@ Tensor Tensor::expand(const Dims& sizes) const {
   for (int d = 0; d < sizes.rank(); ++d)
     if (target[d] == -1 && d >= leading) target[d] = this->sizes()[d - leading];
   if (target == this->sizes()) return *this;
+  if (Tensor view = detail::expected_view(site, Op::expand, *this, target.span()); view.defined()) return view;
   const Attr attr{.ints = detail::Ints(target), .dtype = DType::f32};
   return call(site, Op::expand, {*this}, &attr);
 }

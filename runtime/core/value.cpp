@@ -68,6 +68,10 @@ namespace {
 
 void dispose(Value* value) noexcept {
   const Engaged engaged;
+  if (value->refs == 0 && value->autograd && value->elsewhere.load(std::memory_order_acquire) == 0) {
+    std::exchange(value->autograd, nullptr)->value_dies();
+    if (value->refs != 0) return;
+  }
   const bool plain = value->refs == 0 && !value->autograd && !value->base && !value->data && value->version == 0 &&
                      value->elsewhere.load(std::memory_order_acquire) == 0;
   if (!plain) [[unlikely]]

@@ -87,7 +87,7 @@ void CompileQueue::compile(CompileJob job) {
   {
     std::lock_guard lock(mutex_);
     if (ok)
-      (assembled ? statistics_.assemble_ms : statistics_.compile_ms).push_back(outcome.ms);
+      (assembled ? statistics_.assembled : statistics_.compiled).add(outcome.ms);
     else
       ++statistics_.failed;
     outcomes_.push_back(std::move(outcome));
@@ -110,7 +110,7 @@ CompileOutcome CompileQueue::recall(CompileJob job) {
   if (!outcome.result.plan) return outcome;
   event_log().add(EventCode::assembled, outcome.job.trace->trace.id, 0, static_cast<std::uint32_t>(outcome.ms * 1000));
   const std::lock_guard lock(mutex_);
-  statistics_.assemble_ms.push_back(outcome.ms);
+  statistics_.assembled.add(outcome.ms);
   return outcome;
 }
 
@@ -170,6 +170,24 @@ void CompileQueue::finish_in_hand(std::unique_lock<std::mutex>& lock) {
 bool CompileQueue::idle() const {
   std::lock_guard lock(mutex_);
   return jobs_.empty() && in_hand_ == 0;
+}
+
+void CompileQueue::Times::add(double ms) {
+  if (latest_ms.size() < kLatest)
+    latest_ms.push_back(ms);
+  else
+    latest_ms[count % kLatest] = ms;
+  ++count;
+  total_ms += ms;
+  max_ms = std::max(max_ms, ms);
+}
+
+double CompileQueue::Times::median_ms() const {
+  if (latest_ms.empty()) return 0;
+  std::vector<double> sorted = latest_ms;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
 }
 
 CompileQueue::Statistics CompileQueue::statistics() const {

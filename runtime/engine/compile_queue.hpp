@@ -56,9 +56,19 @@ class CompileQueue {
   void before_fork() { mutex_.lock(); }
   void after_fork(bool in_child);
 
+  // How long something took, each time. Bounded: of the times themselves only the latest are kept, for their median.
+  struct Times {
+    static constexpr std::size_t kLatest = 512;
+    std::uint64_t count = 0;
+    double total_ms = 0, max_ms = 0;
+    std::vector<double> latest_ms;
+
+    void add(double ms);
+    double median_ms() const;  // of the latest; 0 where there is none
+  };
   struct Statistics {
     std::uint64_t failed = 0;
-    std::vector<double> compile_ms, assemble_ms;  // of each plan published, by whether code was generated for it
+    Times compiled, assembled;  // the plans published, by whether code was generated for them
   };
   Statistics statistics() const;
 

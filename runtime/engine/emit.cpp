@@ -197,7 +197,6 @@ Value* Stream::Impl::make_result(const OpCall& call, DescId result, ValueHalf& h
   } else {
     value = new_value();
     value->desc = result;
-    value->stream = &self;
     if (kind_of(call.op) == OpKind::view) {
       const Value& from = *call.operands[0].value;
       set_base(value, const_cast<Value*>(from.owner()));

@@ -89,19 +89,15 @@ EngineStats engine_stats() {
     stats.side_exits += counters.side_exits.get();
     stats.traces += counters.traces.get();
   });
-  auto compiled = shared_engine().queue->statistics();
-  stats.compiles = compiled.compile_ms.size();
-  stats.assembled = compiled.assemble_ms.size();
-  stats.compile_failures = compiled.failed;
-  for (double ms : compiled.compile_ms) stats.compile_ms_total += ms;
-  const auto summary = [](std::vector<double>& ms, double& p50, double& max) {
-    if (ms.empty()) return;
-    std::sort(ms.begin(), ms.end());
-    p50 = ms[ms.size() / 2];
-    max = ms.back();
-  };
-  summary(compiled.compile_ms, stats.compile_ms_p50, stats.compile_ms_max);
-  summary(compiled.assemble_ms, stats.assemble_ms_p50, stats.assemble_ms_max);
+  const CompileQueue::Statistics queue = shared_engine().queue->statistics();
+  stats.compiles = queue.compiled.count;
+  stats.assembled = queue.assembled.count;
+  stats.compile_failures = queue.failed;
+  stats.compile_ms_total = queue.compiled.total_ms;
+  stats.compile_ms_p50 = queue.compiled.median_ms();
+  stats.compile_ms_max = queue.compiled.max_ms;
+  stats.assemble_ms_p50 = queue.assembled.median_ms();
+  stats.assemble_ms_max = queue.assembled.max_ms;
   return stats;
 }
 

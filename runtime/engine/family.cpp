@@ -55,8 +55,8 @@ std::shared_ptr<KnownTrace> Family::planned() const {
   return nullptr;
 }
 
-std::shared_ptr<Family> FamilyTable::find(std::span<const KeyHalf> keys) const {
-  const auto [first, last] = by_hash_.equal_range(family_hash(keys));
+std::shared_ptr<Family> FamilyTable::find(std::span<const KeyHalf> keys, std::uint64_t hash) const {
+  const auto [first, last] = by_hash_.equal_range(hash);
   for (auto entry = first; entry != last; ++entry) {
     std::shared_ptr<Family> family = entry->second.lock();
     if (!family) continue;
@@ -67,10 +67,11 @@ std::shared_ptr<Family> FamilyTable::find(std::span<const KeyHalf> keys) const {
 }
 
 void FamilyTable::join(const std::shared_ptr<KnownTrace>& known) {
-  known->family = find(known->trace.keys);
+  const std::uint64_t hash = family_hash(known->trace.keys);
+  known->family = find(known->trace.keys, hash);
   if (!known->family) {
     known->family = std::make_shared<Family>();
-    by_hash_.emplace(family_hash(known->trace.keys), known->family);
+    by_hash_.emplace(hash, known->family);
   }
   put_first(known->family->members, known, Family::kMembers);
   if (known->family->members.size() > 1) put_first(watched_, known->family, kWatched);

@@ -35,8 +35,8 @@ struct Prediction {
 
 class FamilyTable {
  public:
-  // The family that a window with these keys would be of; null where it would be the first.
-  std::shared_ptr<Family> find(std::span<const KeyHalf> keys) const;
+  // The family that a window with these keys would be of; null where it would be the first. `hash`: their `family_hash`.
+  std::shared_ptr<Family> find(std::span<const KeyHalf> keys, std::uint64_t hash) const;
   // Makes the trace a member of its family, the latest one.
   void join(const std::shared_ptr<KnownTrace>& known);
   // How the window may go on that began with `prefix` and has `got`, an input, next: one prediction a family.

@@ -60,11 +60,12 @@ void Stream::Impl::keep_window() {
   const std::uint64_t short_hash = options.hash_bits >= 64 ? hash : hash & ((std::uint64_t{1} << options.hash_bits) - 1);
   if (sightings.size() >= 1 << 16) sightings.clear();
   const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping;
-  const std::shared_ptr<Family> family = trie.plans() > 0 ? families.find(window.keys) : nullptr;
+  const std::uint64_t outline = family_hash(window.keys);
+  const std::shared_ptr<Family> family = trie.plans() > 0 ? families.find(window.keys, outline) : nullptr;
   const auto sibling = family && worth_planning(*family) ? family->planned() : nullptr;
   // Where sizes change at every step no window repeats, but the family does: the first of its traces is kept for that.
   if (family_sightings.size() >= 1 << 16) family_sightings.clear();
-  const std::uint32_t alike = ++family_sightings[family_hash(window.keys)];
+  const std::uint32_t alike = ++family_sightings[outline];
   const bool recurs = !sibling && alike >= 2 * options.runs_before_keeping && (timing || !options.weigh_cost);
   if (!wanted && !sibling && !recurs) {
     tracking_backoff.failed();

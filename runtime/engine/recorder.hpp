@@ -85,7 +85,6 @@ struct Recorder {
     Value* const value = new_value();
     value->desc = next->result;
     value->tag = next_tag;
-    value->stream = stream;
     value->offset = offset;
     set_base(value, from.owner());
     take(value, site).offset = offset;

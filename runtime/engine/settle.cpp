@@ -1,5 +1,6 @@
 // Settling: what happens when a window ends, by a plan or by the interpreter.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@ namespace swage {
 namespace {
 
 constexpr RecordIndex kNone = ~RecordIndex{0};
+constexpr auto kCutReasons = static_cast<std::size_t>(CutReason::flush) + 1;
 
 std::size_t storage_bytes(const Trace& trace, RecordIndex storage) {
   const ViewDesc& desc = desc_of(trace.results[storage]);
@@ -21,11 +23,18 @@ std::size_t storage_bytes(const Trace& trace, RecordIndex storage) {
 }
 
 KeyHalf cut_key(CutReason reason) {
+  static const auto attributes = [] {
+    std::array<AttrId, kCutReasons> ids;
+    for (std::size_t k = 0; k < ids.size(); ++k) {
+      Attribute attribute;
+      attribute.ints = {static_cast<std::int64_t>(k)};
+      ids[k] = intern(attribute);
+    }
+    return ids;
+  }();
   KeyHalf key;
   key.op = Op::cut;
-  Attribute attribute;
-  attribute.ints = {static_cast<std::int64_t>(reason)};
-  key.attr = intern(attribute);
+  key.attr = attributes[static_cast<std::size_t>(reason)];
   return key;
 }
 
@@ -168,9 +177,11 @@ void Stream::Impl::leave(const KeyHalf* got) {
     counters.side_exits.add();
     deferral_backoff.failed();
     event_log().add(EventCode::side_exit, known.trace.id, window.size(), 0, got ? *got : KeyHalf{});
+    RecordIndex done = 0;
     try {
-      replay();
+      replay(done);
     } catch (...) {
+      give_back_draws(done);
       poison();
       close();
       throw;
@@ -183,7 +194,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
   if (got) window.leave_path();
 }
 
-void Stream::Impl::replay() {
+void Stream::Impl::replay(RecordIndex& done) {
   const RecordIndex n = window.size();
   const Trace& trace = window.trace();
   const Interpreter interpreter(engine.kernels);
@@ -205,7 +216,7 @@ void Stream::Impl::replay() {
     free_buffer(buffers[storage], storage_bytes(trace, storage));
     buffers[storage] = nullptr;
   };
-  for (RecordIndex i = 0; i < n; ++i) {
+  for (RecordIndex& i = done; i < n; ++i) {
     const RecordIndex storage = trace.storages[i];
     if (trace.is_input(i)) {
       if (storage == i) buffers[i] = window.values[i].result->owner()->data;
@@ -227,6 +238,19 @@ void Stream::Impl::replay() {
     for (int k = 0; k < trace.keys[i].n_operands; ++k)
       if (trace.keys[i].operands[k].is_tensor()) drop_after(trace.storages[trace.operand(i, k)], i);
     drop_after(storage, i);
+  }
+}
+
+// After a replay that failed at record `failed`: eagerly, the draws from there on would not have been made. (Those of another seed
+// stay: somebody has seeded the generator since.)
+void Stream::Impl::give_back_draws(RecordIndex failed) noexcept {
+  for (RecordIndex i = failed; i < window.size(); ++i) {
+    const ValueHalf& half = window.values[i];
+    if (kind_of(window.key(i).op) != OpKind::random) continue;
+    const auto offset = static_cast<std::uint64_t>(half.offset);
+    if (static_cast<std::uint64_t>(half.scalar.integer) != random.seed || offset >= random.offset) return;
+    random.offset = offset;
+    return;
   }
 }
 

@@ -89,7 +89,8 @@ struct Stream::Impl {
   bool run_plan(KnownTrace& known);
   AdoptedPlan* acquire(KnownTrace& known);
   void leave(const KeyHalf* got);
-  void replay();
+  void replay(RecordIndex& done);  // `done`: records that have run, also where one raises
+  void give_back_draws(RecordIndex failed) noexcept;
   void poison() noexcept;
   void finish(KnownTrace* hit);
   RecordIndex produced_storage(RecordIndex i) const;

@@ -1,5 +1,7 @@
 #include <runtime/trace/family.hpp>
 
+#include <optional>
+
 namespace swage {
 namespace {
 
@@ -53,11 +55,18 @@ bool is_extent(Op op, std::size_t k) {
 }
 
 std::uint64_t family_hash(std::span<const KeyHalf> keys) {
-  std::uint64_t hash = keys.size();
+  std::uint64_t hash = keys.size(), latest = 0;
+  std::optional<DescId> desc;  // that `latest` is the outline of: neighbours mostly share it
   for (const KeyHalf& key : keys) {
     hash = mix_key(hash, bones(key));
-    for (int k = 0; k < key.n_operands; ++k)
-      if (names_descriptor(key, k)) hash = mix_word(hash, outline(desc_of(key.operands[k].desc)));
+    for (int k = 0; k < key.n_operands; ++k) {
+      if (!names_descriptor(key, k)) continue;
+      if (desc != key.operands[k].desc) {
+        desc = key.operands[k].desc;
+        latest = outline(desc_of(*desc));
+      }
+      hash = mix_word(hash, latest);
+    }
   }
   return hash;
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <runtime/engine/stream.hpp>
 #include <swage/swage.hpp>
 #include <test/faults/failing_allocator.hpp>
 #include <test/frontend/tiers.hpp>
@@ -152,7 +153,12 @@ TEST_P(AllocationFailure, leaves_a_typed_error_and_whole_tensors) {
     bytes = memory_stats().live_bytes;
   }
   EXPECT_EQ(live[kPasses - 2], live[kPasses - 1]) << "something leaked";
-  EXPECT_GT(tried.errors + tried.survived, 0u);
+  const bool warm_plan = way.tier == Tier::compiled && !way.is_cold() && !way.leaves_path;
+  if (way.memory == Memory::heap && warm_plan) {
+    EXPECT_EQ(tried.errors + tried.survived, 0u) << "a step that a plan runs asks the heap for nothing";
+  } else {
+    EXPECT_GT(tried.errors + tried.survived, 0u);
+  }
   if (way.tier == Tier::compiled && !way.is_cold()) {
     EXPECT_GT(stats().hits, known.hits);
   }
@@ -160,6 +166,37 @@ TEST_P(AllocationFailure, leaves_a_typed_error_and_whole_tensors) {
     EXPECT_GT(stats().side_exits, known.side_exits);
   }
   std::cout << fmt::format("{} errors, {} survived\n", tried.errors, tried.survived);
+}
+
+// A window that is replayed draws nothing behind the op that failed, as if it had run eagerly.
+TEST(AllocationFailureOfAReplay, gives_back_what_was_drawn_behind_it) {
+  const EngineOptions before = engine_options();
+  const auto offset_after_failure = [](Tier tier) {
+    set_engine_options(options_of(tier));
+    forget_traces();
+    const Tensor x = ones({64});
+    const auto window = [&](bool leaves) {
+      const Tensor first = x + rand({64});
+      const Tensor second = first * 2;
+      const Tensor third = second + rand({64});
+      const Tensor last = leaves ? exp(third) : third - x;
+      swage::step();
+    };
+    for (int i = 0; i < kWarmUp; ++i) window(false);
+    manual_seed(5);
+    FailingAllocator allocator(Memory::buffers, 3, false);  // of `second`
+    EXPECT_THROW(window(true), MemoryError);
+    allocator.stop();
+    EXPECT_TRUE(allocator.failed());
+    return Stream::current().random_state().offset;
+  };
+  const std::uint64_t eager = offset_after_failure(Tier::eager);
+  EXPECT_EQ(eager, 64u);
+  const std::uint64_t exits = stats().side_exits;
+  EXPECT_EQ(offset_after_failure(Tier::compiled), eager);
+  EXPECT_GT(stats().side_exits, exits);
+  set_engine_options(before);
+  forget_traces();
 }
 
 constexpr Way kWays[] = {

@@ -106,6 +106,78 @@ TEST(Macro, AGivenSeed) {
   EXPECT_GE(passes, 4u);
 }
 
+// It enters the window with the pass.
+TEST(Macro, ASeedFromOutside) {
+  Leaves l;
+  Tensor seed;
+  const auto passes = passes_as_one([&](int i, Notes& notes) {
+    if (i == 0) l.make();
+    if (i % 5 == 0) seed = full({5, 6}, 1.0 + i);
+    swage::step();
+    const Tensor h = matmul(l.x, l.w1) + l.b1;
+    h.backward(seed);
+    swage::step();
+    l.note_gradients_and_drop(notes);
+  });
+  EXPECT_GE(passes, 4u);
+}
+
+// What enters where the seed did is the gradient of that pass, and nothing else is: here two tensors that are alike take turns, and one
+// of them may have entered already.
+TEST(Macro, ASeedLikeAnother) {
+  Leaves l;
+  const auto passes = passes_as_one([&](int i, Notes& notes) {
+    if (i == 0) l.make();
+    const Tensor seed = full({5, 6}, 1.0 + i), other = full({5, 6}, 100.0 + i);
+    swage::step();
+    const Tensor before = i % 4 == 3 ? other * 2 : seed.detach();
+    const Tensor h = matmul(l.x, l.w1) + l.b1;
+    h.backward(i % 3 == 2 ? other : seed);
+    const Tensor more = other + seed;
+    swage::step();
+    notes(before);
+    notes(more);
+    l.note_gradients_and_drop(notes);
+  });
+  EXPECT_GE(passes, 1u);
+}
+
+// A rule that reads an operand first: the pass does not begin with the seed, and goes op by op.
+TEST(Macro, ASeedThatEntersLater) {
+  Leaves l;
+  Tensor seed;
+  passes_as_one([&](int i, Notes& notes) {
+    if (i == 0) {
+      l.make();
+      seed = full({5, 6}, 3.0);
+    }
+    swage::step();
+    const Tensor h = tanh(matmul(l.x, l.w1) + l.b1);
+    h.backward(seed);
+    swage::step();
+    l.note_gradients_and_drop(notes);
+  });
+}
+
+// The seed itself is written behind the pass.
+TEST(Macro, ASeedThatIsWrittenLater) {
+  Leaves l;
+  Tensor seed;
+  passes_as_one([&](int i, Notes& notes) {
+    if (i == 0) {
+      l.make();
+      seed = full({5, 6}, 1.0);
+    }
+    swage::step();
+    const Tensor h = matmul(l.x, l.w1) + l.b1;
+    h.backward(seed);
+    seed.add_(1);
+    swage::step();
+    notes(seed);
+    l.note_gradients_and_drop(notes);
+  });
+}
+
 // Two leaves share one gradient: one of them gets a copy.
 TEST(Macro, GradientsThatLeavesShare) {
   const auto passes = passes_as_one([](int, Notes& notes) {

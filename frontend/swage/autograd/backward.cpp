@@ -3,6 +3,8 @@
 #include <swage/autograd/backward.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <span>
 #include <unordered_map>
 
 #include <swage/autograd/grad_mode.hpp>
@@ -15,6 +17,8 @@ namespace swage {
 
 namespace autograd {
 namespace {
+
+using Seeds = detail::PoolVector<Tensor>;  // the gradients that a pass starts from, one an output
 
 bool younger(const NodeRef& a, const NodeRef& b) { return a->sequence < b->sequence; }
 
@@ -47,7 +51,7 @@ class Pass {
   }
   const Tensor& captured(int slot) const { return captured_[static_cast<std::size_t>(slot)]; }
 
-  void run(const std::vector<Tensor>& outputs, std::vector<Tensor> seeds) {
+  void run(std::span<const Tensor> outputs, Seeds seeds) {
     if (capturing_) find_needed(outputs);
     GradModeGuard mode(create_);
     for (std::size_t i = 0; i < outputs.size(); ++i) send(edge_to(outputs[i].value()), std::move(seeds[i]));
@@ -147,8 +151,8 @@ class Pass {
   }
 
   // Which nodes lie between the outputs and a captured input: the others need not run.
-  void find_needed(const std::vector<Tensor>& outputs) {
-    std::vector<Node*> stack;
+  void find_needed(std::span<const Tensor> outputs) {
+    detail::PoolVector<Node*> stack;
     for (const Tensor& output : outputs)
       if (Node* node = node_of(output.value())) stack.push_back(node);
     while (!stack.empty()) {
@@ -174,19 +178,20 @@ class Pass {
 
   bool retain_, create_, capturing_;
   Macro* macro_;
-  std::vector<NodeRef> queue_;        // a heap, latest op first
-  std::vector<LeafGradient> leaves_;  // in order of arrival
-  std::vector<Tensor> captured_;
-  std::vector<NodeRef> captured_nodes_;
-  std::vector<ValueRef> captured_leaves_;
-  std::unordered_map<Node*, bool> needed_;
+  detail::PoolVector<NodeRef> queue_;        // a heap, latest op first
+  detail::PoolVector<LeafGradient> leaves_;  // in order of arrival
+  detail::PoolVector<Tensor> captured_;
+  detail::PoolVector<NodeRef> captured_nodes_;
+  detail::PoolVector<ValueRef> captured_leaves_;
+  std::unordered_map<Node*, bool, std::hash<Node*>, std::equal_to<>, detail::PoolAllocator<std::pair<Node* const, bool>>>
+      needed_;
 };
 
-std::vector<Tensor> checked_seeds(const char* op, const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients) {
+Seeds checked_seeds(const char* op, std::span<const Tensor> outputs, std::span<const Tensor> gradients) {
   const CallSite site = SiteScope::or_else({});
   if (!gradients.empty() && gradients.size() != outputs.size())
     raise<ValueError>(site, "[{}] {} outputs need as many gradients, not {}", op, outputs.size(), gradients.size());
-  std::vector<Tensor> seeds;
+  Seeds seeds;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& output = outputs[i];
     detail::require_defined(site, op, output, "an output");
@@ -215,36 +220,46 @@ std::vector<Tensor> checked_seeds(const char* op, const std::vector<Tensor>& out
   return seeds;
 }
 
+void run_backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients, bool retain_graph, bool create_graph) {
+  const bool one = outputs.size() == 1 && outputs[0].defined() && gradients.size() <= 1 && !create_graph;
+  if (!one) {
+    forget_log();
+    Seeds seeds = checked_seeds("backward", outputs, gradients);
+    Pass(retain_graph || create_graph, create_graph, false).run(outputs, std::move(seeds));
+    return;
+  }
+  Value* const seed = gradients.empty() ? nullptr : gradients[0].value();
+  Macro macro(*outputs[0].value(), seed, retain_graph);
+  if (macro.replay(SiteScope::or_else({}))) return;
+  {
+    Seeds seeds = checked_seeds("backward", outputs, gradients);
+    Pass(retain_graph, false, false, &macro).run(outputs, std::move(seeds));
+  }
+  macro.finish();
+}
+
 }  // namespace
 }  // namespace autograd
 
 void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs, bool retain_graph,
               bool create_graph) {
   const SiteScope scope(caller());
-  const bool one = outputs.size() == 1 && outputs[0].defined() && grad_outputs.size() <= 1 && !create_graph;
-  if (!one) {
-    autograd::forget_log();
-    std::vector<Tensor> seeds = autograd::checked_seeds("backward", outputs, grad_outputs);
-    autograd::Pass(retain_graph || create_graph, create_graph, false).run(outputs, std::move(seeds));
-    return;
-  }
-  const Value* seed = grad_outputs.empty() ? nullptr : grad_outputs[0].value();
-  autograd::Macro macro(*outputs[0].value(), seed, retain_graph);
-  if (macro.replay(SiteScope::or_else({}))) return;
-  {
-    std::vector<Tensor> seeds = autograd::checked_seeds("backward", outputs, grad_outputs);
-    autograd::Pass(retain_graph, false, false, &macro).run(outputs, std::move(seeds));
-  }
-  macro.finish();
+  autograd::run_backward(outputs, grad_outputs, retain_graph, create_graph);
+}
+
+void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
+  const SiteScope scope(caller());
+  const std::span<const Tensor> given(&gradient, gradient.defined() ? 1 : 0);
+  autograd::run_backward({this, 1}, given, retain_graph, false);
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs, bool retain_graph, bool create_graph) {
   const SiteScope scope(caller());
   autograd::forget_log();
-  std::vector<Tensor> seeds = autograd::checked_seeds("grad", outputs, grad_outputs);
+  autograd::Seeds seeds = autograd::checked_seeds("grad", outputs, grad_outputs);
   autograd::Pass pass(retain_graph || create_graph, create_graph, true);
-  std::vector<int> slots;
+  detail::PoolVector<int> slots;
   for (const Tensor& input : inputs) {
     detail::require_defined({}, "grad", input, "an input");
     if (!input.requires_grad())

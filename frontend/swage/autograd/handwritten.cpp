@@ -7,7 +7,7 @@
 
 namespace swage::autograd {
 
-Tensor Handwritten::record(std::unique_ptr<Handwritten> rule, std::vector<Tensor> operands, const Tensor& result,
+Tensor Handwritten::record(std::unique_ptr<Handwritten> rule, detail::PoolVector<Tensor> operands, const Tensor& result,
                            bool reads_result) {
   if (!GradMode::enabled()) return result;
   bool wanted = false;

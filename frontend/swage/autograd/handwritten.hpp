@@ -7,7 +7,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include <swage/autograd/node.hpp>
 
@@ -19,7 +18,7 @@ class Handwritten : public CustomGradient {
 
   // Puts `rule` on the tape as the producer of `result`, a fresh tensor that was computed under no_grad from these operands
   // (undefined ones are passed over). Without a gradient to be wanted it is dropped. Gives `result`.
-  static Tensor record(std::unique_ptr<Handwritten> rule, std::vector<Tensor> operands, const Tensor& result,
+  static Tensor record(std::unique_ptr<Handwritten> rule, detail::PoolVector<Tensor> operands, const Tensor& result,
                        bool reads_result);
 
   void free_saved() noexcept override { operands_.clear(); }
@@ -31,8 +30,8 @@ class Handwritten : public CustomGradient {
   Tensor result() const;  // only where `record` was told so
 
  private:
-  std::vector<Tensor> operands_;
-  std::vector<std::uint32_t> versions_;
+  detail::PoolVector<Tensor> operands_;
+  detail::PoolVector<std::uint32_t> versions_;
   Node* node_ = nullptr;  // owns this
 };
 

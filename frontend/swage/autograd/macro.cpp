@@ -58,10 +58,11 @@ void append(std::uint64_t word) noexcept {
 std::span<const std::uint64_t> words_so_far() { return {tape_log.begin, tape_log.end}; }
 
 // Words of the log begin with a record's index and say in the upper bits what they are.
+constexpr std::uint64_t kOutside = ~std::uint64_t{0};  // of the gradient that the user gave: the pass begins with its entry
 constexpr std::uint64_t kCustom = std::uint64_t{1} << 62, kBackward = std::uint64_t{1} << 63, kRetains = std::uint64_t{1} << 40;
 
 void free_tape(Node* root) {
-  std::vector<NodeRef> stack;
+  detail::PoolVector<NodeRef> stack;
   stack.push_back(NodeRef::share(root));
   while (!stack.empty()) {
     const NodeRef node = std::move(stack.back());
@@ -74,8 +75,8 @@ void free_tape(Node* root) {
 }
 
 std::size_t count_reachable(Node* root) {
-  std::unordered_set<Node*> seen{root};
-  std::vector<Node*> stack{root};
+  std::unordered_set<Node*, std::hash<Node*>, std::equal_to<>, detail::PoolAllocator<Node*>> seen{root};
+  detail::PoolVector<Node*> stack{root};
   while (!stack.empty()) {
     Node* const node = stack.back();
     stack.pop_back();
@@ -124,16 +125,16 @@ void note_slowly(const Node& node) noexcept {
   }
 }
 
-Macro::Macro(const Value& root, const Value* seed, bool retain_graph) : retain_(retain_graph) {
+Macro::Macro(const Value& root, Value* seed, bool retain_graph) : seed_(seed), retain_(retain_graph) {
   const Engaged engaged;
   const Recorder& at = *recorder;
-  if (!at.follows() || !at.inside(root) || (seed && !at.inside(*seed)) || !current_log().usable) return;
+  if (!at.follows() || !at.inside(root) || !current_log().usable) return;
   root_ = node_of(&root);
   if (!root_ || root_->tag != root.tag || !(root.flags & Value::kRequiresGrad)) return;
   path_ = at.path;
   begin_ = static_cast<RecordIndex>(at.values.size());
   root_word_ = kBackward | (root.tag - at.first_tag) | (retain_ ? kRetains : 0);
-  seed_word_ = seed ? at.next_tag - seed->tag : 0;
+  seed_word_ = !seed ? 0 : at.inside(*seed) ? at.next_tag - seed->tag : kOutside;
 }
 
 Macro::~Macro() {
@@ -173,7 +174,7 @@ bool Macro::replay(CallSite site) {
   }
 
   // What can fail comes first.
-  std::vector<ValueRef> made;
+  detail::PoolVector<ValueRef> made;
   made.reserve(macro->made.size());
   for (const MacroRecord::Made& what : macro->made) {
     Value* const value = new_value();
@@ -181,7 +182,6 @@ bool Macro::replay(CallSite site) {
     value->desc = what.desc;
     value->version = what.version;
     value->tag = at.first_tag + what.record;
-    value->stream = at.stream;
     if (what.base >= 0) {
       set_base(value, made[static_cast<std::size_t>(what.base)].get());
     } else {
@@ -191,9 +191,14 @@ bool Macro::replay(CallSite site) {
     }
   }
   for (const auto& gradient : macro->gradients) ensure_meta(*leaf_of(gradient));
+  if (seed_word_ == kOutside && !at.enter(*seed_, site)) {
+    reachable_ = count_reachable(root_);
+    return false;
+  }
 
   ValueHalf* const halves = at.values.begin();
-  for (RecordIndex i = macro->begin; i < macro->end; ++i) {
+  const auto begin = static_cast<RecordIndex>(at.values.size());
+  for (RecordIndex i = begin; i < macro->end; ++i) {
     halves[i].result = nullptr;
     halves[i].site = site;
   }
@@ -214,7 +219,7 @@ bool Macro::replay(CallSite site) {
     halves[what.record].result = made[k].get();
     if (what.base >= 0) made[k]->offset = result_offset(trace, what.record, values);
   }
-  at.take(macro->end - macro->begin);
+  at.take(macro->end - begin);
   for (const auto& gradient : macro->gradients) meta_of(leaf_of(gradient))->grad = made[gradient.made];
   if (!retain_) free_tape(root_);
   pass_is_done();
@@ -252,10 +257,14 @@ void Macro::finish() {
   pass_is_done();
 }
 
+RecordIndex Macro::first_made() const { return begin_ + (seed_word_ == kOutside ? 1 : 0); }
+
 bool Macro::learn(MacroRecord& macro) const {
+  const RecordIndex begin = first_made();
+  if (begin > macro.begin && recorder->values[macro.begin].result != seed_) return false;  // something else entered first
   std::size_t visit = 0;
   RecordIndex node = kNoNode;
-  for (RecordIndex i = macro.begin; i < macro.end; ++i) {
+  for (RecordIndex i = begin; i < macro.end; ++i) {
     for (; visit < visits_.size() && visits_[visit].begin <= i; ++visit) node = visits_[visit].node;
     if (!learn_record(macro, i, node)) return false;
   }
@@ -268,7 +277,7 @@ bool Macro::learn_record(MacroRecord& macro, RecordIndex i, RecordIndex node) co
   const std::span<const ValueHalf> values(recorder->values.begin(), recorder->values.size());
   const KeyHalf& key = trace.keys[i];
   if (kind_of(key.op) == OpKind::structure || kind_of(key.op) == OpKind::random) return false;
-  if (key.in_place() && trace.storages[i] < macro.begin) return false;
+  if (key.in_place() && trace.storages[i] < first_made()) return false;
   // A rule hands on the scalar of its op, and computes none.
   if (has_slot(key)) {
     if (node == kNoNode || !has_slot(trace.keys[node]) || !same_bits(values[i].scalar, values[node].scalar)) return false;
@@ -299,7 +308,7 @@ bool Macro::learn_values(MacroRecord& macro) const {
   const Recorder& at = *recorder;
   std::vector<Value*> made;
   for (const bool views : {false, true})
-    for (RecordIndex i = macro.begin; i < macro.end; ++i) {
+    for (RecordIndex i = first_made(); i < macro.end; ++i) {
       Value* const value = at.values[i].result;
       if (!value || (value->base != nullptr) != views) continue;
       if (value->tag != at.first_tag + i || value->autograd || value->flags != (views ? 0u : std::uint32_t{Value::kPending}))

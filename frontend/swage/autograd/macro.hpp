@@ -27,28 +27,44 @@ struct TapeLog {
 };
 extern constinit thread_local TapeLog tape_log [[gnu::tls_model("initial-exec")]];
 
-// A node was attached: the log grows.
-void note_slowly(const Node& node) noexcept;
-inline void note(const Node& node) noexcept {
-  TapeLog& log = tape_log;
-  const Tag first = recorder->first_tag;
-  if (log.window != first || log.end == log.limit || node.custom || node.n_operands > 3) [[unlikely]]
-    return note_slowly(node);
-  std::uint64_t word = (node.tag - first) | std::uint64_t{node.n_operands} << kTagIndexBits;
-  std::uint64_t foreign = 0;
-  for (std::size_t k = 0; k < node.n_operands; ++k) {
-    const Edge& edge = node.edge_of_operand[k];
-    if (!edge.wanted()) continue;
+// What a node of a primitive is, in one word of the log.
+class TapeWord {
+ public:
+  TapeWord(Tag record, std::size_t n_operands) : word_(record | n_operands << kTagIndexBits) {}
+  // Where operand k's edge leads; it does. `first`: of the window.
+  void add(std::size_t k, const Edge& edge, Tag first) {
     if (edge.to_leaf()) {
-      word |= std::uint64_t{1} << (32 + 2 * k);
+      word_ |= std::uint64_t{1} << (32 + 2 * k);
     } else {
-      word |= std::uint64_t{2} << (32 + 2 * k);
-      foreign |= (edge.node()->tag ^ first) >> kTagIndexBits;
+      word_ |= std::uint64_t{2} << (32 + 2 * k);
+      foreign_ |= (edge.node()->tag ^ first) >> kTagIndexBits;
     }
   }
-  if (foreign) [[unlikely]]
+  std::uint64_t get() const { return word_; }
+  bool foreign() const { return foreign_ != 0; }  // an edge leads to a node of an earlier window
+
+ private:
+  std::uint64_t word_, foreign_ = 0;
+};
+
+// A node was attached: the log grows.
+void note_slowly(const Node& node) noexcept;
+inline void note(const TapeWord& word, Tag first, const Node& node) noexcept {
+  TapeLog& log = tape_log;
+  if (log.window != first || log.end == log.limit) [[unlikely]]
+    return note_slowly(node);
+  if (word.foreign()) [[unlikely]]
     log.usable = false;
-  *log.end++ = word;
+  *log.end++ = word.get();
+}
+inline void note(const Node& node) noexcept {
+  const Tag first = recorder->first_tag;
+  if (node.custom || node.n_operands > 3) [[unlikely]]
+    return note_slowly(node);
+  TapeWord word(node.tag - first, node.n_operands);
+  for (std::size_t k = 0; k < node.n_operands; ++k)
+    if (const Edge& edge = node.edge_of_operand[k]; edge.wanted()) word.add(k, edge, first);
+  note(word, first, node);
 }
 // Something happened to the tape that the log cannot tell: no macros until the window ends.
 void forget_log();
@@ -57,7 +73,7 @@ void forget_log();
 class Macro {
  public:
   // `seed`: the gradient that the user gave; null for ones.
-  Macro(const Value& root, const Value* seed, bool retain_graph);
+  Macro(const Value& root, Value* seed, bool retain_graph);
   ~Macro();
   Macro(const Macro&) = delete;
   Macro& operator=(const Macro&) = delete;
@@ -79,7 +95,10 @@ class Macro {
   bool learn_record(MacroRecord& macro, RecordIndex i, RecordIndex node) const;
   bool learn_values(MacroRecord& macro) const;
 
+  RecordIndex first_made() const;  // the first record that is not the entry of the gradient that the user gave
+
   Node* root_ = nullptr;
+  Value* seed_;
   KnownTrace* path_ = nullptr;  // null: no macro is to be had
   RecordIndex begin_ = 0;
   std::uint64_t root_word_ = 0, seed_word_ = 0;
@@ -88,8 +107,8 @@ class Macro {
     RecordIndex begin;  // the first record that the node's rule emitted
     RecordIndex node;   // the node's record
   };
-  std::vector<Visit> visits_;
-  std::vector<ValueRef> leaves_;
+  detail::PoolVector<Visit> visits_;
+  detail::PoolVector<ValueRef> leaves_;
   std::size_t reachable_ = 0;
 };
 

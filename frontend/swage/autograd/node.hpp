@@ -24,6 +24,7 @@
 #include <runtime/engine/stream.hpp>
 #include <runtime/ops/attributes.hpp>
 #include <runtime/ops/op.hpp>
+#include <swage/detail/pool.hpp>
 #include <swage/tensor.hpp>
 
 namespace swage::autograd {
@@ -73,6 +74,11 @@ class Edge {
   }
   void point_at(Value& operand);  // an edge that points nowhere yet
 
+  void point_nowhere() noexcept {
+    if (target_) let_go();
+    target_ = 0;
+  }
+
   bool wanted() const { return target_ != 0; }
   bool to_leaf() const { return target_ & kLeaf; }
   // NOLINTBEGIN(performance-no-int-to-ptr): the lowest bit tells the two apart
@@ -100,8 +106,11 @@ struct CustomGradient {
   virtual void free_saved() noexcept {}  // the tape is no longer needed
   // Whether the ops that it emits follow from the records of the window alone.
   virtual bool repeats() const { return false; }
-  std::vector<Edge> edges;
+  detail::PoolVector<Edge> edges;
   const char* name = "";
+
+  static void* operator new(std::size_t bytes) { return detail::Pool::take(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept { detail::Pool::give(memory, bytes); }
 };
 
 // What differentiation keeps on a value that requires a gradient: part of the node that made it; of itself for leaves.
@@ -130,6 +139,7 @@ struct ScalarOperand {
   DType scalar_class = DType::f64;
 };
 
+// Free nodes are kept, as new ones: an op that is put on the tape fills in what it has.
 struct Node {
   GradMeta meta;
   std::uint32_t refs = 1;
@@ -161,10 +171,25 @@ struct Node {
   }
   const char* name() const { return custom ? custom->name : name_of(op).data(); }
   void free_saved() noexcept;  // drops what rules read and all edges
-
-  static void* operator new(std::size_t bytes);
-  static void operator delete(void* memory) noexcept;
 };
+
+// Free nodes of this thread, chained through `result`.
+extern constinit thread_local Node* free_nodes [[gnu::tls_model("initial-exec")]];
+extern constinit thread_local std::size_t room_for_nodes [[gnu::tls_model("initial-exec")]];  // for more of them
+extern constinit thread_local std::uint64_t next_sequence [[gnu::tls_model("initial-exec")]];
+
+// With the next sequence number.
+inline Node* make_node() {
+  Node* node = free_nodes;
+  if (node) [[likely]] {
+    free_nodes = reinterpret_cast<Node*>(std::exchange(node->result, nullptr));
+    ++room_for_nodes;
+  } else {
+    node = new Node;
+  }
+  node->sequence = next_sequence++;
+  return node;
+}
 
 inline NodeRef NodeRef::share(Node* node) {
   if (node) ++node->refs;
@@ -191,7 +216,7 @@ inline void Edge::point_at(Value& operand) {
   }
 }
 
-NodeRef new_node();  // with the next sequence number
+inline NodeRef new_node() { return NodeRef::adopt(make_node()); }
 // The edge to an operand: to its node, to itself where it is a leaf, empty where it requires no gradient.
 Edge edge_to(Value* operand);
 // Makes the value refer to `node`, whose count the caller has raised for it.

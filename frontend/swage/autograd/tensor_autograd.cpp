@@ -1,5 +1,4 @@
 // The differentiation members of Tensor.
-#include <swage/autograd/backward.hpp>
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
 #include <swage/detail/call.hpp>
@@ -47,14 +46,6 @@ Tensor Tensor::detach() const {
   detail::require_defined(site, "detach", *this);
   NoGradGuard no_grad;
   return detail::call(site, Op::alias, {*this});
-}
-
-void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
-  const SiteScope scope(caller());
-  if (gradient.defined())
-    swage::backward({*this}, {gradient}, retain_graph);
-  else
-    swage::backward({*this}, {}, retain_graph);
 }
 
 }  // namespace swage

@@ -180,25 +180,29 @@ bool in_range(std::initializer_list<Operand> operands, const Attr* attr, std::in
          start <= dims[static_cast<int>(ints[0])] - ints[1];
 }
 
+// Whether an op that the path expects, on operands of which one requires a gradient, goes onto the tape.
+bool is_differentiated(Op op) {
+  if (!info(op).differentiable) return false;
+  return op != Op::cast || is_float(attribute_of(recorder->next->key.attr).dtype);
+}
+
 // Defers the op that the path expects now.
 Tensor deferred(CallSite site, Op op, std::initializer_list<Operand> operands, const Attr* attr, std::int64_t start) {
-  autograd::NodeRef node;
-  if (on_tape(operands)) [[unlikely]] {
-    OpCall op_call = make_call(site, op, operands, nullptr, start, false);
-    op_call.attr = recorder->next->key.attr;
-    if (autograd::wants_record(op_call)) node = autograd::begin_record(op_call);
-  }
-  Value* result;
-  if (kind_of(op) == OpKind::view) {
+  const ScalarValue scalar = slot_of(operands);
+  const auto defer = [&] {
+    if (kind_of(op) != OpKind::view) return recorder->defer(site, scalar);
     Value& from = *operands.begin()->value;
     std::int64_t offset = from.offset;
     if (op == Op::narrow) offset += start * from.view().strides[static_cast<int>(attr->ints.span()[0])];
-    result = recorder->defer_view(from, offset, site);
-  } else {
-    result = recorder->defer(site, slot_of(operands));
+    return recorder->defer_view(from, offset, site);
+  };
+  if (on_tape(operands) && is_differentiated(op)) [[unlikely]] {
+    std::array<Value*, 3> values{};
+    std::size_t n = 0;
+    for (const Operand& operand : operands) values[n++] = operand.value;
+    return Tensor(ValueRef::adopt(autograd::defer_recorded({op, site, scalar, start}, {values.data(), n}, defer)));
   }
-  if (node) autograd::finish_record(std::move(node), *result);
-  return Tensor(ValueRef::adopt(result));
+  return Tensor(ValueRef::adopt(defer()));
 }
 
 }  // namespace
@@ -249,6 +253,35 @@ Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tenso
   if (at.differs(Recorder::head(op, 2, KeyHalf::kInPlace)) | at.differs(0, *x) | at.differs(1, *y)) return {};
   if (!at.has_alone(*x->owner())) return {};
   return Tensor(ValueRef::adopt(recorder->defer_in_place(x, SiteScope::or_else(site), {})));
+}
+
+Tensor expected_in_place(CallSite site, Op op, const Tensor& target, Scalar other) {
+  Value* const x = target.value();
+  if (!x || on_tape(*x) || (x->base && GradMode::enabled())) return {};
+  const Engaged engaged;
+  if (!expects(op, 2, KeyHalf::kInPlace) || recorder->differs(0, *x) || !expects(1, other)) return {};
+  if (!recorder->has_alone(*x->owner())) return {};
+  return Tensor(ValueRef::adopt(recorder->defer_in_place(x, SiteScope::or_else(site), other.value())));
+}
+
+Tensor expected_view(CallSite caller_site, Op op, const Tensor& a, std::span<const std::int64_t> ints, std::int64_t start) {
+  Value* const x = a.value();
+  if (!x) return {};
+  const Engaged engaged;
+  if (!expects(op, 1) || recorder->differs(0, *x)) return {};
+  const auto& known = attribute_of(recorder->next->key.attr).ints;
+  if (known.size() != ints.size() || !std::equal(ints.begin(), ints.end(), known.begin())) return {};
+  std::int64_t offset = x->offset;
+  if (op == Op::narrow) {
+    const ViewDesc& view = x->view();
+    const auto d = static_cast<int>(ints[0]);
+    if (start < 0 || start > view.dims[d] - ints[1]) return {};
+    offset += start * view.strides[d];
+  }
+  const CallSite site = SiteScope::or_else(caller_site);
+  const auto defer = [&] { return recorder->defer_view(*x, offset, site); };
+  if (on_tape(*x)) return Tensor(ValueRef::adopt(autograd::defer_recorded({op, site, {}, start}, {&x, 1}, defer)));
+  return Tensor(ValueRef::adopt(defer()));
 }
 
 void require_defined(CallSite site, std::string_view op, const Tensor& tensor, std::string_view what) {
@@ -342,20 +375,12 @@ namespace {
   return b ? enter(site, {a, b}) : enter(site, {a});
 }
 
-// The same for ops that the tape takes note of.
-[[gnu::noinline]] Tensor defer_on_tape(CallSite site, Op op, Value* a) {
-  if (!info(op).differentiable) return Tensor(ValueRef::adopt(recorder->defer(site)));
-  autograd::NodeRef node = autograd::begin_record<1>(op, site, {a});
-  Value* const result = recorder->defer(site);
-  autograd::finish_record(std::move(node), *result);
-  return Tensor(ValueRef::adopt(result));
-}
-[[gnu::noinline]] Tensor defer_on_tape(CallSite site, Op op, Value* a, Value* b) {
-  if (!info(op).differentiable) return Tensor(ValueRef::adopt(recorder->defer(site)));
-  autograd::NodeRef node = autograd::begin_record<2>(op, site, {a, b});
-  Value* const result = recorder->defer(site);
-  autograd::finish_record(std::move(node), *result);
-  return Tensor(ValueRef::adopt(result));
+// The same for ops that the tape takes note of; no operand where it is a scalar.
+template <std::size_t N>
+[[gnu::noinline]] Tensor defer_on_tape(CallSite site, Op op, std::array<Value*, N> operands, ScalarValue scalar = {}) {
+  const auto defer = [&] { return recorder->defer(site, scalar); };
+  if (!info(op).differentiable) return Tensor(ValueRef::adopt(defer()));
+  return Tensor(ValueRef::adopt(autograd::defer_recorded({op, site, scalar}, operands, defer)));
 }
 
 }  // namespace
@@ -364,7 +389,7 @@ Tensor unary(CallSite site, Op op, const Tensor& a) {
   if (Value* const x = a.value()) [[likely]] {
     const Engaged engaged;
     if ((recorder->differs(Recorder::head(op, 1)) | recorder->differs(0, *x)) == 0) [[likely]] {
-      if (on_tape(*x)) return defer_on_tape(SiteScope::or_else(site), op, x);
+      if (on_tape(*x)) return defer_on_tape<1>(SiteScope::or_else(site), op, {x});
       return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
     }
     if (recorder->next->key.op == Op::input && enter_ahead(site, op, 1, x)) return unary(site, op, a);
@@ -378,7 +403,7 @@ Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
     const Engaged engaged;
     const Recorder& at = *recorder;
     if ((at.differs(Recorder::head(op, 2)) | at.differs(0, *x) | at.differs(1, *y)) == 0) [[likely]] {
-      if (on_tape(*x, *y)) return defer_on_tape(SiteScope::or_else(site), op, x, y);
+      if (on_tape(*x, *y)) return defer_on_tape<2>(SiteScope::or_else(site), op, {x, y});
       return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site))));
     }
     if (at.next->key.op == Op::input && enter_ahead(site, op, 2, x, y)) return binary(site, op, a, b);
@@ -387,19 +412,23 @@ Tensor binary(CallSite site, Op op, const Tensor& a, const Tensor& b) {
 }
 
 Tensor binary(CallSite site, Op op, const Tensor& a, Scalar b) {
-  if (const Value* const x = a.value()) [[likely]] {
+  if (Value* const x = a.value()) [[likely]] {
     const Engaged engaged;
-    if (expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b) && !on_tape(*x)) [[likely]]
+    if (expects(op, 2) && recorder->differs(0, *x) == 0 && expects(1, b)) [[likely]] {
+      if (on_tape(*x)) return defer_on_tape<2>(SiteScope::or_else(site), op, {x, nullptr}, b.value());
       return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), b.value())));
+    }
   }
   return binary_slowly(site, op, a, b);
 }
 
 Tensor binary(CallSite site, Op op, Scalar a, const Tensor& b) {
-  if (const Value* const y = b.value()) [[likely]] {
+  if (Value* const y = b.value()) [[likely]] {
     const Engaged engaged;
-    if (expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a) && !on_tape(*y)) [[likely]]
+    if (expects(op, 2) && recorder->differs(1, *y) == 0 && expects(0, a)) [[likely]] {
+      if (on_tape(*y)) return defer_on_tape<2>(SiteScope::or_else(site), op, {nullptr, y}, a.value());
       return Tensor(ValueRef::adopt(recorder->defer(SiteScope::or_else(site), a.value())));
+    }
   }
   return binary_slowly(site, op, a, b);
 }

@@ -62,6 +62,9 @@ Tensor call(CallSite site, Op op, std::initializer_list<Operand> operands, const
 Tensor call_in_place(CallSite site, Op op, std::initializer_list<Operand> operands);
 // The same if it is just what a known path expects; undefined, and nothing done, where it is not.
 Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tensor& other);
+Tensor expected_in_place(CallSite site, Op op, const Tensor& target, Scalar other);
+// A view likewise, by the integers of its attribute. What is expected is right for a tensor like this one: the path has been there.
+Tensor expected_view(CallSite site, Op op, const Tensor& a, std::span<const std::int64_t> ints, std::int64_t start = 0);
 
 // Raises ValueError where a tensor is undefined.
 void require_defined(CallSite site, std::string_view op, const Tensor& tensor, std::string_view what = "an operand");
