@@ -19,6 +19,7 @@
 #include <kernels/cpu/kernel_table.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/core/planted_fault.hpp>
+#include <runtime/engine/event_log.hpp>
 
 namespace swage {
 namespace jit {
@@ -49,7 +50,8 @@ class CpuCompiler final : public Compiler {
     if (!plan.siblings.empty()) {
       try {
         return compile(trace, escapes, plan);
-      } catch (const CompileError&) {  // code that is shared could not be made: it gets its own
+      } catch (const CompileError& error) {  // it gets code of its own
+        event_log().remark(fmt::format("code for several sizes could not be made, so a trace gets its own: {}", error.what()));
         plan = {plan_groups(trace, escapes), {}, false};
       }
     }

@@ -5,6 +5,7 @@
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/core/shared_buffer.hpp>
 #include <runtime/engine/recorder.hpp>
 #include <runtime/engine/stream.hpp>
 
@@ -53,7 +54,10 @@ namespace {
     if (is_mine(*value->base)) --value->base->view_refs;
     release(value->base);
   } else if (value->data && !(value->flags & Value::kBorrowed)) {
-    free_buffer(value->data, value->bytes);
+    if (value->flags & kSharedBuffer)
+      leave_buffer(*value);
+    else
+      free_buffer(value->data, value->bytes);
   }
   value->version = 0;
   value->tape_writes = 0;

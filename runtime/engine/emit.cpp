@@ -3,11 +3,14 @@
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/registry.hpp>
+#include <runtime/engine/snapshot.hpp>
 #include <runtime/engine/stream_impl.hpp>
 #include <runtime/ops/inference.hpp>
 
 namespace swage {
 namespace {
+
+constexpr RecordIndex kWindowEnded = ~RecordIndex{0};
 
 void check_usable(const Value& value, const OpCall& call) {
   if (value.owner()->flags & Value::kPoisoned)
@@ -44,6 +47,7 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
   if (call.op == Op::narrow) check_start(call);
   if (open && limit_reached(call))
     cut(window.size() >= engine.options.hard_window_limit ? CutReason::length : CutReason::recurrence, call.site);
+  if (at_fork()) end_at_fork(call.site);
   if (!open) {
     if (engine.forked) [[unlikely]]
       raise_forked(call);
@@ -58,6 +62,7 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
       check_usable(*value, call);
       const Tag tag = tags(*value).tag;
       const RecordIndex at = window.tagged(tag) ? index_of(tag) : enter(*value, call.site);
+      if (at == kWindowEnded) return emit(call);
       key.operands[k] = {static_cast<std::int32_t>(at), value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};
@@ -76,6 +81,7 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
     const Cursor before = window.cursor;
     if (!trie.advance(window.cursor, key)) {
       infer_result(call, key);  // an op that raises is not recorded, and the path goes on
+      if (parts(call.site)) return emit(call);
       leave(&key);
     } else {
       bool defers = window.cursor.trace->plans_below > 0;
@@ -122,7 +128,8 @@ void Stream::Impl::begin_window() {
   kernel_ns = 0;
   touches_at_once = false;
   head_op = Op::none;
-  timing = ++window_count % 4 == 0;
+  // One window in four, spread so that no number of windows a step keeps any of them out.
+  timing = (++window_count * 0x9E3779B97F4A7C15u) >> 62 == 0;
   const bool defer = options.tier == Tier::compiled && trie.plans() > 0 && !deferral_backoff.skip();
   mode = defer ? WindowMode::deferring : WindowMode::running;
   if (defer) deferring_since = window.first_tag;
@@ -135,8 +142,12 @@ bool Stream::Impl::limit_reached(const OpCall& call) const {
   return n >= engine.options.hard_window_limit || (call.op == head_op && call.attr == head_attr && call.site == head_site);
 }
 
-// Brings a value from outside into the window.
+// Brings a value from outside into the window, unless that ends here: kWindowEnded.
 RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
+  if (at_fork()) {
+    end_at_fork(site);
+    return kWindowEnded;
+  }
   Value& owner = *value.owner();
   const bool at_once = owner.runs_at_once();
   const Tag storage = tags(owner).storage;
@@ -152,6 +163,7 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   if (window.on_path) {
     const bool deferring = mode == WindowMode::deferring;
     const bool known = trie.advance(window.cursor, key) || (deferring && !at_once && predict(key));
+    if (!known && parts(site)) return kWindowEnded;
     if (mode == WindowMode::deferring && !known)
       leave(&key);
     else if (mode == WindowMode::deferring && (at_once || window.cursor.trace->plans_below == 0))
@@ -231,6 +243,10 @@ void Stream::Impl::touch_result(const OpCall& call, Value* value) {
 ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
   const Cursor before = window.cursor;
   const bool known = window.on_path && trie.advance(window.cursor, key);
+  if (window.on_path && !known) {
+    infer_result(call, key);  // may raise
+    if (parts(call.site)) return emit(call);
+  }
   ValueHalf half{nullptr, 0, call.scalar, call.site};
   try {
     const DescId result = known ? window.trace().results[window.cursor.position - 1] : infer_result(call, key);
@@ -317,6 +333,7 @@ ValueRef Stream::Impl::execute(const OpCall& call, const KeyHalf& key, DescId re
   counters.ops.add();
   if (op.kind == OpKind::view) return ValueRef::adopt(make_result(call, result, half));
   const ViewDesc& desc = desc_of(result);
+  if (call.in_place) before_write(*call.operands[0].value->owner(), call.site);
   KernelArgs args;
   args.key = &key;
   args.attribute = &attribute_of(key.attr);

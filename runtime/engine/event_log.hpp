@@ -33,10 +33,13 @@ enum class EventCode : std::uint32_t {
   predicted,     // a trace was made up for extents not seen yet, up to `position` like trace `value`
   storm,         // not compiled, for earlier compilations of its structure have not paid yet; value = how many there were
   remembered,    // traces of earlier processes entered the trie; value = how many
+  forked,        // a path is left at `position` in many ways: windows end there; value = the trace that stands before it
+  closed,        // behind the fork at `position` the same always follows: windows go on
 };
-inline constexpr std::array<std::string_view, 18> kEventNames = {
-    "kept",      "requested",    "compiled",     "assembled", "adopted", "failed",  "refused",   "hit",   "missed",
-    "side_exit", "check_failed", "escapes_grew", "evicted",   "shelved", "resumed", "predicted", "storm", "remembered"};
+inline constexpr std::array<std::string_view, 20> kEventNames = {
+    "kept",    "requested", "compiled",  "assembled",    "adopted",      "failed",  "refused",
+    "hit",     "missed",    "side_exit", "check_failed", "escapes_grew", "evicted", "shelved",
+    "resumed", "predicted", "storm",     "remembered",   "forked",       "closed"};
 
 struct Event {
   std::uint64_t ns = 0;  // since the process began

@@ -16,6 +16,14 @@ namespace swage {
 
 struct Family;
 
+// A place where a path has been left for what was not known (forks.cpp).
+struct Fork {
+  RecordIndex at = 0;
+  std::uint32_t left = 0;                              // how often
+  std::uint32_t wait = 0;                              // it has been closed: until it is left so often
+  std::uint64_t weighed_left = 0, weighed_passed = 0;  // when it was last asked whether every window should end here
+};
+
 // A plan with the storages that it writes out.
 struct AdoptedPlan {
   std::unique_ptr<Plan> plan;
@@ -58,6 +66,12 @@ struct KnownTrace {
   std::uint32_t plans_below = 0;  // plans on paths that pass through this trace's own positions
   std::uint32_t children = 0;     // traces whose parent is this one
   std::uint64_t last_used = 0;    // the window that last ran along it
+
+  std::vector<Fork> forks;
+  static constexpr RecordIndex kNowhere = ~RecordIndex{0};
+  RecordIndex ends_at = kNowhere;    // the first fork at which every window on this path ends
+  const KnownTrace* next = nullptr;  // stems: what came behind the fork the last time, …
+  std::uint32_t next_for = 0;        // … and how often in a row
 
   bool has_plan() const { return wide.plan != nullptr; }
   bool counted() const { return (has_plan() || promised) && !shelved; }  // among the plans of the trie

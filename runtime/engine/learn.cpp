@@ -59,7 +59,7 @@ void Stream::Impl::keep_window() {
   for (const KeyHalf& key : window.keys) hash = mix_key(hash, key);
   const std::uint64_t short_hash = options.hash_bits >= 64 ? hash : hash & ((std::uint64_t{1} << options.hash_bits) - 1);
   if (sightings.size() >= 1 << 16) sightings.clear();
-  const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping;
+  const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping || opens_many();
   const std::uint64_t outline = family_hash(window.keys);
   const std::shared_ptr<Family> family = trie.plans() > 0 ? families.find(window.keys, outline) : nullptr;
   const auto sibling = family && worth_planning(*family) ? family->planned() : nullptr;
@@ -105,6 +105,19 @@ void Stream::Impl::keep_window() {
   if (trie.traces().size() > options.max_traces || trie.bytes() > options.max_trace_bytes) make_room();
 }
 
+// Whether many windows have begun like this one though none of them has recurred: one is kept for its forks to be found.
+bool Stream::Impl::opens_many() {
+  constexpr std::size_t kOpening = 16;  // records
+  constexpr std::uint32_t kOften = 4;
+  if (window.keys.size() <= kOpening) return false;
+  const std::span opening = std::span(window.keys).first(kOpening);
+  std::uint64_t hash = kOpening;
+  for (const KeyHalf& key : opening) hash = mix_key(hash, key);
+  if (++sightings[hash] < kOften) return false;
+  Cursor cursor;
+  return !std::ranges::all_of(opening, [&](const KeyHalf& key) { return trie.advance(cursor, key); });
+}
+
 Trace Stream::Impl::window_trace() const {
   Trace trace;
   trace.keys = window.keys;
@@ -147,6 +160,7 @@ const KnownTrace* Stream::Impl::nearest(const KeyHalf& got) const {
 // Drops known traces, the ones unused for longest first, down to seven eighths of the limits.
 void Stream::Impl::make_room() {
   const EngineOptions& options = engine.options;
+  stem_before = nullptr;
   const auto dropped = trie.evict(options.max_traces * 7 / 8, options.max_trace_bytes / 8 * 7);
   event_log().add(EventCode::evicted, 0, 0, static_cast<std::uint32_t>(dropped));
   std::erase_if(structures, [](const auto& entry) { return entry.second.expired(); });

@@ -110,6 +110,9 @@ bool write_log(const std::filesystem::path& path) {
         why = event.position < trace.size() ? describe_difference(trace.keys[event.position], event.key) : "it went on";
       }
       if (event.code == EventCode::shelved) why = fmt::format("its plan takes {} % of the eager time", event.value);
+      if (event.code == EventCode::forked)
+        why = fmt::format("it goes on in many ways from there: windows end, and t{} is what stands before", event.value);
+      if (event.code == EventCode::closed) why = "the same has always followed of late";
       if (event.code == EventCode::storm)
         why = fmt::format("{} compilations of this structure have not paid for themselves yet", event.value);
       line(fmt::format(R"({{"event":{},"ns":{},"trace":{},"position":{},"value":{},"why":{}}})",

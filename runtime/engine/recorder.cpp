@@ -36,7 +36,7 @@ void Engaged::wait() noexcept {
 }
 
 const std::vector<ExpectedRecord>& KnownTrace::expect(RecordIndex limit) {
-  const std::size_t n = std::min<std::size_t>(trace.size(), limit);
+  const std::size_t n = std::min<std::size_t>(trace.size(), std::min(limit, ends_at));
   if (expected_.size() == n + 1) return expected_;
   expected_.clear();
   expected_.reserve(n + 1);

@@ -7,24 +7,27 @@
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/core/shared_buffer.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/registry.hpp>
+#include <runtime/engine/snapshot.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
 namespace {
 
 constexpr RecordIndex kNone = ~RecordIndex{0};
-constexpr auto kCutReasons = static_cast<std::size_t>(CutReason::flush) + 1;
 
 std::size_t storage_bytes(const Trace& trace, RecordIndex storage) {
   const ViewDesc& desc = desc_of(trace.results[storage]);
   return static_cast<std::size_t>(desc.numel()) * size_of(desc.dtype);
 }
 
-KeyHalf cut_key(CutReason reason) {
+}  // namespace
+
+KeyHalf cut_key(std::int64_t reason) {
   static const auto attributes = [] {
-    std::array<AttrId, kCutReasons> ids;
+    std::array<AttrId, kFork + 1> ids;
     for (std::size_t k = 0; k < ids.size(); ++k) {
       Attribute attribute;
       attribute.ints = {static_cast<std::int64_t>(k)};
@@ -38,9 +41,7 @@ KeyHalf cut_key(CutReason reason) {
   return key;
 }
 
-}  // namespace
-
-void Stream::Impl::cut(CutReason reason, CallSite site) {
+void Stream::Impl::end_window(std::int64_t reason, CallSite site) {
   if (!open) return;
   if (has_mail.load(std::memory_order_relaxed)) [[unlikely]]
     StreamRegistry::get().collect(self);
@@ -86,6 +87,14 @@ EscapeMask Stream::Impl::escapes() const {
   return mask;
 }
 
+// The buffer of the storage that record i brings in, to be read and, where this window writes it, written.
+void* Stream::Impl::input_buffer(RecordIndex i) const {
+  Value& owner = *window.values[i].result->owner();
+  if (owner.flags & kSharedBuffer) [[unlikely]]
+    if (const Tag write = tags(owner).write; window.tagged(write)) before_write(owner, window.values[index_of(write)].site);
+  return owner.data;
+}
+
 // Everything that can fail, before anything is written: the mask, memory, the plan's own checks. Fills `buffers` and `owners`; the
 // plan to run, or null.
 AdoptedPlan* Stream::Impl::acquire(KnownTrace& known) {
@@ -94,12 +103,16 @@ AdoptedPlan* Stream::Impl::acquire(KnownTrace& known) {
   owners.assign(n, nullptr);
   buffers.assign(n, nullptr);
   bool tight = known.tight.plan != nullptr;
+  bool shared = false;
   std::size_t escaping = 0;
   std::uint64_t held = 0;
   for (RecordIndex i = 0; i < n; ++i) {
     if (!window.values[i].result) continue;  // most are dead; inputs never are
     if (trace.is_input(i)) {
-      if (trace.storages[i] == i) buffers[i] = window.values[i].result->owner()->data;
+      if (trace.storages[i] != i) continue;
+      const Value& owner = *window.values[i].result->owner();
+      buffers[i] = owner.data;
+      shared = shared || owner.flags & kSharedBuffer;
       continue;
     }
     const RecordIndex storage = produced_storage(i);
@@ -125,6 +138,8 @@ AdoptedPlan* Stream::Impl::acquire(KnownTrace& known) {
       arena = allocate_buffer(chosen.plan->arena_bytes());
       arena_bytes = chosen.plan->arena_bytes();
     }
+    for (RecordIndex i = 0; shared && i < n; ++i)
+      if (trace.is_input(i) && trace.storages[i] == i) buffers[i] = input_buffer(i);
     for (RecordIndex storage : chosen.outputs) buffers[storage] = allocate_buffer(storage_bytes(trace, storage));
   } catch (const MemoryError&) {
     for (RecordIndex storage : chosen.outputs) free_buffer(buffers[storage], storage_bytes(trace, storage));
@@ -219,7 +234,7 @@ void Stream::Impl::replay(RecordIndex& done) {
   for (RecordIndex& i = done; i < n; ++i) {
     const RecordIndex storage = trace.storages[i];
     if (trace.is_input(i)) {
-      if (storage == i) buffers[i] = window.values[i].result->owner()->data;
+      if (storage == i) buffers[i] = input_buffer(i);
       continue;
     }
     if (storage == i) {
@@ -262,6 +277,7 @@ void Stream::Impl::poison() noexcept {
 
 void Stream::Impl::finish(KnownTrace* hit) {
   counters.windows.add();
+  if (stem_before) follows(hit ? hit : window.on_path ? window.cursor.trace : nullptr);
   if (hit) {
     counters.hits.add();
     ++hit->hits;
@@ -297,6 +313,7 @@ void Stream::Impl::close() noexcept {
     if (window.is_input(i)) release(window.values[i].result);
   window.clear();
   foreign.clear();
+  stem_before = nullptr;
   open = false;
 }
 

@@ -7,6 +7,7 @@
 #include <runtime/core/error.hpp>
 #include <runtime/engine/recorder.hpp>
 #include <runtime/engine/registry.hpp>
+#include <runtime/engine/snapshot.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
@@ -78,6 +79,7 @@ void Stream::expose(Value& value, CallSite site) {
   Value& owner = *value.owner();
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).storage)) impl_->cut(CutReason::host_read, site);
   read(value, site);
+  before_write(owner, site);
   owner.flags |= Value::kExposed;
 }
 

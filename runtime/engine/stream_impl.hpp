@@ -85,7 +85,8 @@ struct Stream::Impl {
   }
 
   // settle.cpp
-  void cut(CutReason reason, CallSite site);
+  void cut(CutReason reason, CallSite site) { end_window(static_cast<std::int64_t>(reason), site); }
+  void end_window(std::int64_t reason, CallSite site);
   bool run_plan(KnownTrace& known);
   AdoptedPlan* acquire(KnownTrace& known);
   void leave(const KeyHalf* got);
@@ -96,6 +97,7 @@ struct Stream::Impl {
   RecordIndex produced_storage(RecordIndex i) const;
   EscapeMask escapes() const;
   bool is_needed() const;
+  void* input_buffer(RecordIndex i) const;
   void close() noexcept;
 
   // learn.cpp
@@ -110,10 +112,22 @@ struct Stream::Impl {
   void judge(KnownTrace& known, const AdoptedPlan& plan);
   void make_room();
   std::shared_ptr<Ledger> ledger_of(const Trace& trace);
+  bool opens_many();
   Trace window_trace() const;
   std::shared_ptr<KnownTrace> new_known(Trace trace);
 
   void abandon() noexcept;  // fork.cpp
+
+  // forks.cpp
+  bool at_fork() const {
+    return window.on_path && window.cursor.trace && window.cursor.position == window.cursor.trace->ends_at;
+  }
+  KnownTrace* stem_here() const;
+  bool parts(CallSite site);
+  KnownTrace* grow_stem(const KnownTrace& path, RecordIndex at);
+  void weigh(KnownTrace& path, Fork& fork);
+  void end_at_fork(CallSite site);
+  void follows(const KnownTrace* next);
 
   // remember.cpp
   void remember();
@@ -146,6 +160,7 @@ struct Stream::Impl {
   CallSite head_site;
 
   TraceTrie trie;
+  KnownTrace* stem_before = nullptr;                   // the last window ended at a fork: what stood before it
   bool remembered = false;                             // what earlier processes stored is in the trie
   std::uint32_t noted = 0;                             // windows that might be in `beginning`
   std::vector<std::shared_ptr<KnownTrace>> beginning;  // what the stream ran first, and so far once
@@ -175,6 +190,12 @@ struct Stream::Impl {
   std::vector<Value*> owners;  // by storage: the living owners of what this window produced
   StreamCounters counters;
 };
+
+// Where the engine ends a window of itself (forks.cpp): follows the reasons that a program can have.
+inline constexpr auto kFork = static_cast<std::int64_t>(CutReason::flush) + 1;
+
+// The record that ends a window.
+KeyHalf cut_key(std::int64_t reason);
 
 // The buffer of an op's result; a MemoryError names the op and the line.
 void* allocate_result(Op op, const ViewDesc& desc, CallSite site);

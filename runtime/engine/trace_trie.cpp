@@ -17,13 +17,18 @@ KnownTrace& TraceTrie::insert(std::shared_ptr<KnownTrace> trace) {
   Cursor cursor;
   for (const KeyHalf& key : trace->trace.keys)
     if (!advance(cursor, key)) {
-      edges_.emplace(Edge{cursor.trace, cursor.position, key}, trace.get());
+      traces_.push_back(trace);
+      try {
+        edges_.emplace(Edge{cursor.trace, cursor.position, key}, trace.get());
+      } catch (...) {
+        traces_.pop_back();
+        throw;
+      }
       trace->parent = cursor.trace;
       trace->shared = cursor.position;
       if (trace->parent) ++trace->parent->children;
       bytes_ += trace->bytes();
-      traces_.push_back(std::move(trace));
-      return *traces_.back();
+      return *trace;
     }
   fail(__FILE__, __LINE__, "a trace of {} records is known already", trace->trace.size());
 }

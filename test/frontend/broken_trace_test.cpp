@@ -1,10 +1,12 @@
 // A hot training step of some thirty records is broken at every position, in every way that a program can break it: a foreign op, a
 // read, an end of step, an exception, another handle kept. The bits stay those of eager.
+#include <algorithm>
 #include <functional>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
 
+#include <runtime/engine/event_log.hpp>
 #include <swage/autograd/node.hpp>
 #include <swage/swage.hpp>
 #include <test/frontend/tiers.hpp>
@@ -12,7 +14,7 @@
 namespace swage::test {
 namespace {
 
-enum class Break { foreign_op, write, read, cut, exception, keep, draw };
+enum class Break { foreign_op, write, read, cut, exception, keep, draw, novel };
 
 // x itself, with a node on the tape that calls `visit` when the backward pass comes by.
 struct Tap final : autograd::CustomGradient {
@@ -69,12 +71,12 @@ class Step {
   Tensor w2_ = randn({4, 3}).requires_grad_(), b2_ = zeros({3}).requires_grad_();
 };
 
-// Trains until the step is hot, breaks it once at `position`, and goes on. Gives the number of positions a step has.
-int broken(Notes& notes, Break how, int position) {
+// Trains until the step is hot, breaks it at `position` in some rounds, and goes on. Gives the number of positions a step has.
+int broken(Notes& notes, Break how, int position, int rounds = 9, int breaks_until = 7) {
   Step step;
   int count = 0;
-  for (int round = 0; round < 9; ++round) {
-    const bool breaks = round == 5 || round == 6;
+  for (int round = 0; round < rounds; ++round) {
+    const bool breaks = round >= 5 && round < breaks_until;
     Tensor kept;
     count = 0;
     step.here = [&](const Tensor& at) {
@@ -91,6 +93,7 @@ int broken(Notes& notes, Break how, int position) {
         case Break::exception: throw std::runtime_error("broken");
         case Break::keep: kept = at; break;
         case Break::draw: kept = randn({3}); break;
+        case Break::novel: kept = exp(zeros({round}) - 0.5); break;  // of an extent not seen before
       }
     };
     try {
@@ -120,9 +123,24 @@ TEST_P(BrokenTrace, at_every_position) {
   }
 }
 
+// Left again and again, and never for the same, every position becomes a fork, and what stands before it a plan.
+TEST(Forks, EveryPositionOfAHotTraceMayBecomeOne) {
+  Notes ignored;
+  const int positions = broken(ignored, Break::foreign_op, -1);
+  int forked = 0;
+  for (int position = 0; position < positions; ++position) {
+    SCOPED_TRACE(position);
+    const std::uint64_t since = nanoseconds_since_start();
+    expect_same([&](Notes& notes) { broken(notes, Break::novel, position, 22, 20); });
+    forked += std::ranges::any_of(event_log().events(),
+                                  [&](const Event& event) { return event.ns >= since && event.code == EventCode::forked; });
+  }
+  EXPECT_GE(forked, positions - 6);  // a few ops are no stem
+}
+
 INSTANTIATE_TEST_SUITE_P(, BrokenTrace,
                          ::testing::Values(Break::foreign_op, Break::write, Break::read, Break::cut, Break::exception,
-                                           Break::keep, Break::draw));
+                                           Break::keep, Break::draw, Break::novel));
 
 }  // namespace
 }  // namespace swage::test

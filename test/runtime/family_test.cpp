@@ -149,6 +149,21 @@ TEST_F(FamilyTest, SizesThatNeverComeBackAreLentNoMoreThanALittle) {
   EXPECT_LE(stats.assembled, 30u);
 }
 
+// A plan is put together on the program's thread only where that holds it up for no longer than a pause may last.
+TEST_F(FamilyTest, WhatTakesLongToPlanIsLeftToTheCompileThread) {
+  const Array weight = filled({3}, 1);
+  EngineOptions options = engine_options();
+  options.clock = &fake_clock;
+  set_engine_options(options);
+  for (std::int64_t n : {5, 5, 5, 9, 9, 9}) train(n, weight);
+  options.weigh_cost = true;
+  set_engine_options(options);
+  control().recall_ns = 1'000'000;
+  const auto stats = run([&](std::int64_t n) { return train(n, weight); }, {5, 5, 5, 9, 9, 9, 7, 30, 2, 64, 40, 41, 30, 64}, 6);
+  EXPECT_EQ(stats.assembled, 1u);  // and measured
+  EXPECT_GE(stats.hits, 2u);       // the second time
+}
+
 TEST_F(FamilyTest, EveryMissNamesTheNearestTraceAndWhatDiffered) {
   const auto body = [](const Array& x, double literal) { return (with_literal(Op::add, -x, literal) * x).read(); };
   for (int i = 0; i < 3; ++i) body(filled({4, 2}, 1), 0.5);
