@@ -47,7 +47,8 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "sum", .steps = 12, .options = {.log2 = 13}},
           {.workload = "axpy", .steps = 12, .options = {.log2 = 11}},
           {.workload = "adam_update", .steps = 12, .options = {.log2 = 11}},
-          {.workload = "novel", .steps = 30, .repeats = false}};
+          {.workload = "novel", .steps = 30, .repeats = false},
+          {.workload = "stochastic_depth", .steps = 40}};
 }
 
 // While it lives, traces are compiled as soon as they repeat: the policy that weighs costs would let short runs be.
