@@ -84,14 +84,18 @@ class Run {
     const ThreadUse after = thread_use();
     faults_ += after.minor_faults - before.minor_faults;
     if (after.allocations) allocations_ += *after.allocations - *before.allocations;
-    digest_.add(outputs_.loss);
-    for (const Tensor& output : outputs_.outputs) digest_.add(output);
+    if (hashing_) hash(outputs_);
     ++process_steps_;
     stats_ = engine_stats();
     const bool compiled = stats_.compiled_ops > begun_.compiled_ops;
     if (!report_.first_compiled_step && compiled) report_.first_compiled_step = process_steps_;
     break_even_.observe(microseconds, compiled, stats_.compile_ms_total - begun_.compile_ms_total);
     return microseconds;
+  }
+
+  void hash(const StepOutputs& outputs) {
+    digest_.add(outputs.loss);
+    for (const Tensor& output : outputs.outputs) digest_.add(output);
   }
 
   void observe(Workload& workload, std::int64_t step, double microseconds, bool warming_up) {
@@ -125,6 +129,7 @@ class Run {
       times.push_back(step(*workload));
       total += times.back();
       note_values(i);
+      if (i == fewest_steps_ && settings_.seconds > 0 && settings_.save.empty()) finish_digest(*workload);
       if (i == settling) {
         settled = stats_;
         faults_ = allocations_ = 0;
@@ -143,7 +148,7 @@ class Run {
     count_compilations();
     if (!settings_.save.empty())
       save_run(settings_.save, info_.name, *workload, {done_before_ + report_.steps, digest_.value()});
-    finish_digest(*workload);
+    if (hashing_) finish_digest(*workload);
     outputs_ = {};
     report_.figures = workload->figures();
   }
@@ -180,6 +185,7 @@ class Run {
   }
 
   void finish_digest(Workload& workload) {
+    hashing_ = false;
     const WorkloadState state = workload.state();
     for (const auto& [name, tensor] : state.tensors) {
       digest_.add(name);
@@ -198,6 +204,7 @@ class Run {
   const WorkloadInfo& info_;
   Report report_;
   Digest digest_;
+  bool hashing_ = true;
   StepOutputs outputs_;
   EngineStats begun_, stats_;
   BreakEven break_even_;

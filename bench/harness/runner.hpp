@@ -7,7 +7,11 @@
 //           destroyed, and the one that is measured starts afresh from the same seed.
 //
 // Times, rates and shares count the steps of the measured instance alone; traces, compiles, compile times and the first compiled
-// step cover the warm-up too. Hashing stands outside the times.
+// step cover the warm-up too.
+//
+// Hashing stands outside the times. Where time decides how long a run is, the digest is that of its first steps (`steps`, or
+// kFewestSteps of them), so that such runs can be compared; the steps that follow come one upon the other, for while large
+// tensors are hashed, the others lose their place in a cache that other processes use too.
 #pragma once
 
 #include <filesystem>
@@ -40,7 +44,7 @@ struct RunSettings {
   double warm_up_seconds = 20;  // the longest warm-up
 };
 
-// What is known after a step. `outputs` are hashed already.
+// What is known after a step.
 struct StepInfo {
   std::int64_t step = 0;   // counted from 1; of the warm-up while `warming_up`
   std::int64_t steps = 0;  // 0 while warming up, and where time decides

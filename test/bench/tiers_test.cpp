@@ -48,6 +48,18 @@ TEST_P(Tiers, AnotherSeedGivesOtherBits) {
   EXPECT_NE(run_workload(settings).digest, one);
 }
 
+// A run that lasts a while goes on after the steps that its digest covers.
+TEST_P(Tiers, ARunByTheClockHasTheDigestOfItsFirstSteps) {
+  const auto& [run, threads] = GetParam();
+  RunSettings settings = run.settings(RunTier::eager, threads);
+  settings.steps = 3;
+  const Report counted = run_workload(settings);
+  settings.seconds = 0.01;
+  const Report timed = run_workload(settings);
+  EXPECT_EQ(timed.digest, counted.digest);
+  EXPECT_GE(timed.steps, counted.steps);
+}
+
 INSTANTIATE_TEST_SUITE_P(Workloads, Tiers, testing::Combine(testing::ValuesIn(small_runs()), testing::Values(1, 2)),
                          [](const auto& run) {
                            return std::get<0>(run.param).name() + "_" + std::to_string(std::get<1>(run.param)) + "_threads";
