@@ -59,7 +59,7 @@ TEST(Dims, BroadcastAlignsAtTheRight) {
 }
 
 TEST(Allocator, BuffersAreAlignedLargeEnoughAndReused) {
-  for (std::size_t bytes : {0u, 1u, 64u, 65u, 256u, 257u, 320u, 321u, 511u, 512u, 513u, 4096u, 5000u, 1000003u}) {
+  for (std::size_t bytes : {0u, 1u, 64u, 65u, 256u, 257u, 320u, 321u, 511u, 512u, 513u, 4096u, 5000u, 1000003u, 5000011u}) {
     void* data = allocate_buffer(bytes);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % kAlignment, 0u);
     std::memset(data, 1, bytes);

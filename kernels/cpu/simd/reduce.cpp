@@ -1,6 +1,6 @@
 // Reductions by the fixed reduction tree (runtime/ops/reduction_tree.hpp), in four shapes:
-//   dense      the reduced elements of a result lie one after the other: registers are lanes, four blocks at a time
-//   segments   dense stretches whose length is a multiple of the lanes: as dense, one block at a time
+//   dense      the reduced elements of a result lie one after the other: registers are lanes
+//   segments   dense stretches whose length is a multiple of the lanes: as dense
 //   columns    neighbouring results are dense: registers hold neighbouring results, lane sums wait in memory
 //   gathered   anything else: a block is copied together first
 #include <kernels/cpu/simd/lanes.hpp>
@@ -94,7 +94,11 @@ struct Reduce {
     return lanes[0];
   }
 
-  // Four blocks of equal length n ≥ 16 at x, x + distance, …: four chains hide the latency of one another.
+  // Four blocks side by side, whose chains hide the latency of one another, pay where everything lies in the first-level cache.
+  // Beyond it prefetchers want one stream, and the processor overlaps the end of a block with the next one by itself.
+  static constexpr std::int64_t kNear = (32 << 10) / static_cast<std::int64_t>(sizeof(T));
+
+  // Four blocks of equal length n ≥ 16 at x, x + distance, ….
   static void four_blocks(const T* x, std::int64_t distance, std::int64_t n, T (&out)[4]) {
     Lanes lanes[4];
     for (int b = 0; b < 4; ++b) lanes[b] = Lanes::load(x + b * distance);
@@ -110,7 +114,7 @@ struct Reduce {
   template <class Push>
   static void dense_blocks(const T* x, std::int64_t n, Push&& push) {
     std::int64_t i = 0;
-    for (T four[4]; i + 4 * kReductionBlock <= n; i += 4 * kReductionBlock) {
+    for (T four[4]; n <= kNear && i + 4 * kReductionBlock <= n; i += 4 * kReductionBlock) {
       four_blocks(x + i, kReductionBlock, kReductionBlock, four);
       for (T value : four) push(value);
     }
@@ -233,9 +237,7 @@ struct Reduce {
     const T* x = static_cast<const T*>(run.in);
     T* out = static_cast<T*>(run.out);
     std::int64_t j = 0;
-    // Beyond the cache four streams side by side are slower than one: prefetchers lose track of short rows.
-    const bool in_cache = run.results * run.count * static_cast<std::int64_t>(sizeof(T)) <= std::int64_t{1} << 22;
-    if (run.count >= kReductionLanes && run.count <= kReductionBlock && in_cache) {
+    if (run.count >= kReductionLanes && run.count <= kReductionBlock && run.results * run.count <= kNear) {
       for (T four[4]; j + 4 <= run.results; j += 4) {
         four_blocks(x + j * run.result_stride, run.result_stride, run.count, four);
         for (int b = 0; b < 4; ++b) out[j + b] = four[b];
