@@ -6,10 +6,13 @@
 
 #include <llvm/ADT/APFloat.h>
 #include <mlir/Dialect/Arith/IR/Arith.h>
+#include <mlir/Dialect/LLVMIR/LLVMDialect.h>
 #include <mlir/Dialect/Math/IR/Math.h>
 #include <mlir/IR/Builders.h>
 #include <mlir/IR/BuiltinAttributes.h>
 #include <mlir/IR/BuiltinTypes.h>
+
+#include <runtime/ops/scalar_language.hpp>
 
 namespace swage::jit {
 
@@ -17,7 +20,7 @@ namespace swage::jit {
 class EmitScope {
  public:
   EmitScope(mlir::OpBuilder& builder, mlir::Location location, int lanes)
-      : builder(builder), location(location), lanes(lanes), outer_(current_) {
+      : builder(builder), location(location), lanes(lanes), ldexp(current_ && current_->ldexp), outer_(current_) {
     current_ = this;
   }
   ~EmitScope() { current_ = outer_; }
@@ -38,6 +41,7 @@ class EmitScope {
   mlir::OpBuilder& builder;
   mlir::Location location;
   int lanes;
+  bool ldexp;  // whether the target multiplies vectors by powers of two in one instruction; true also of scopes inside
 
  private:
   static inline thread_local EmitScope* current_ = nullptr;
@@ -129,6 +133,11 @@ struct MlirNumber {
   friend MlirNumber sqrt(MlirNumber a) { return {append<mlir::math::SqrtOp>(a.value)}; }
   friend MlirNumber abs(MlirNumber a) { return {append<mlir::math::AbsFOp>(a.value)}; }
   friend MlirNumber floor(MlirNumber a) { return {append<mlir::math::FloorOp>(a.value)}; }
+  friend MlirNumber scaled(MlirNumber a, MlirNumber, Bits k) {
+    const EmitScope& scope = EmitScope::current();
+    if (sizeof(T) != 4 || !scope.ldexp || scope.lanes == 1) return scalar::scaled_in_steps(a, k);
+    return {append<mlir::LLVM::LoadExpOp>(a.value.getType(), a.value, k.value)};
+  }
   friend MlirNumber select(Mask mask, MlirNumber a, MlirNumber b) {
     return {append<mlir::arith::SelectOp>(mask.value, a.value, b.value)};
   }

@@ -135,7 +135,8 @@ Tensor softmax(const Tensor& a, int d) {
   const int at = detail::wrap_dim({}, "softmax", d, a.dim());
   const Tensor result = no_grad([&] {
     const Tensor powers = powers_of(a, at).powers;
-    return over(Op::div, powers, reduce({}, Op::sum, powers, {at}, true));
+    // A division a row, not one an element.
+    return over(Op::mul, powers, over(Op::reciprocal, reduce({}, Op::sum, powers, {at}, true)));
   });
   return Handwritten::record(std::make_unique<SoftmaxGradient>(at), {a}, result, true);
 }

@@ -5,6 +5,7 @@
 #include <mlir/Dialect/SCF/IR/SCF.h>
 
 #include <jit/cpu/group_emitter.hpp>
+#include <jit/cpu/target.hpp>
 
 namespace swage::jit {
 
@@ -23,7 +24,8 @@ GroupEmitter::GroupEmitter(mlir::OpBuilder& builder, mlir::LLVM::LLVMFuncOp func
 
 void GroupEmitter::run() {
   builder_.setInsertionPointToStart(&entry_);
-  const EmitScope scope(builder_, location_, 1);
+  EmitScope scope(builder_, location_, 1);
+  scope.ldexp = code_target().avx512;
   const Value pointers = entry_.getArgument(0);
   for (std::size_t p = 0; p < program_.pointers.size(); ++p) {
     const Value slot = element_at(pointers, pointers.getType(), integer(static_cast<std::int64_t>(p)));

@@ -16,6 +16,10 @@
 //   to_bits(a), V::from_bits(b)    floats: reinterpretation
 //   V::splat_bits(int64)           an integer constant of type V::Bits
 //   V::bit_set(bits, constant)     mask: whether (bits & constant) is not zero
+// and may provide, where the machine has instructions for them, what is else made of the above, to the bit:
+//   larger(a, b), smaller(a, b)    a > b ? a : b, a < b ? a : b: b where either is NaN
+//   scaled(a, k, bits)             a·2^k, rounded once, for an integer |k| < 250 (f32), 2000 (f64), also given as V::Bits; a is
+//                                  between ½ and 2 or NaN
 //
 // Accuracy of what is built here, in units in the last place, on normal results: exp, log within 2 in f32 and 3 in f64; tanh,
 // sigmoid within 3; sin and cos within 2 for arguments up to 10⁴ (f32) and 10⁶ (f64). Subnormal results of exp are correct to one
@@ -44,6 +48,15 @@ typename V::Bits splat_bits(std::int64_t constant) {
 template <class V>
 V from_bits(typename V::Bits bits) {
   return V::from_bits(bits);
+}
+
+template <class V>
+V larger(V a, V b) {
+  return select(a > b, a, b);
+}
+template <class V>
+V smaller(V a, V b) {
+  return select(a < b, a, b);
 }
 
 // Σ c[i] x^i by Horner's rule.
@@ -77,11 +90,22 @@ V power_of_two(typename V::Bits k) {
     return from_bits<V>(shl(k + splat_bits<V>(1023), 52));
 }
 
+// In two factors: k may lie outside the range of normal exponents. The first product is exact.
+template <class V>
+V scaled_in_steps(V a, typename V::Bits k) {
+  const auto half = sar(k, 1);
+  return a * power_of_two<V>(half) * power_of_two<V>(k - half);
+}
+template <class V>
+V scaled(V a, V, typename V::Bits k) {
+  return scaled_in_steps(a, k);
+}
+
 // x = k·ln2 + r with |r| ≤ ln2/2; r to nearly twice the precision's worth.
 template <class V>
 struct ExpReduction {
   V r;
-  typename V::Bits k;
+  Rounded<V> k;
 };
 template <class V>
 ExpReduction<V> reduce_by_ln2(V x) {
@@ -94,7 +118,7 @@ ExpReduction<V> reduce_by_ln2(V x) {
     r = fma(n.value, splat<V>(-6.93147180369123816490e-01), x);
     r = fma(n.value, splat<V>(-1.90821492927058770002e-10), r);
   }
-  return {r, n.integer};
+  return {r, n};
 }
 
 // exp(r) − 1 for |r| ≤ ln2/2.
@@ -113,13 +137,9 @@ V expm1_polynomial(V r) {
 template <class V>
 V exp(V x) {
   const V low = splat<V>(is_f32<V> ? -104.0 : -746.0), high = splat<V>(is_f32<V> ? 89.0 : 710.0);
-  V clamped = select(x < low, low, x);
-  clamped = select(clamped > high, high, clamped);  // NaN passes through both
+  const V clamped = smaller(high, larger(low, x));  // NaN passes through both
   const auto [r, k] = reduce_by_ln2(clamped);
-  // 2^k in two factors: k may lie outside the range of normal exponents.
-  const auto half = sar(k, 1);
-  const V e = expm1_polynomial(r) + splat<V>(1.0);
-  return e * power_of_two<V>(half) * power_of_two<V>(k - half);
+  return scaled(expm1_polynomial(r) + splat<V>(1.0), k.value, k.integer);
 }
 
 template <class V>
@@ -168,9 +188,9 @@ V tanh(V x) {
   // tanh x = E/(E + 2) with E = exp(2x) − 1, exact near zero; ±1 beyond the bound.
   const V bound = splat<V>(is_f32<V> ? 9.5 : 20.0);
   const V magnitude = abs(x);
-  const V clamped = select(magnitude > bound, bound, magnitude);
+  const V clamped = smaller(bound, magnitude);
   const auto [r, k] = reduce_by_ln2(clamped + clamped);
-  const V scale = power_of_two<V>(k);
+  const V scale = power_of_two<V>(k.integer);
   const V e = fma(expm1_polynomial(r), scale, scale - splat<V>(1.0));
   const V t = e / (e + splat<V>(2.0));
   return select(x < splat<V>(0.0), -t, select(eq(x, splat<V>(0.0)), x, t));

@@ -41,7 +41,7 @@ SWAGE_UNARY(tanh, scalar::tanh(a))
 SWAGE_UNARY(sigmoid, scalar::sigmoid(a))
 SWAGE_UNARY(sin, scalar::sine(a, 0))
 SWAGE_UNARY(cos, scalar::sine(a, 1))
-SWAGE_UNARY(relu, select(a < splat<V>(0), splat<V>(0), a))  // NaN stays
+SWAGE_UNARY(relu, larger(splat<V>(0), a))  // NaN stays
 SWAGE_UNARY(floor, floor(a))
 SWAGE_UNARY(logical_not, not_(a))
 SWAGE_UNARY(copy, a)
@@ -50,8 +50,9 @@ SWAGE_BINARY(add, V, a + b)
 SWAGE_BINARY(sub, V, a - b)
 SWAGE_BINARY(mul, V, (a * b))
 SWAGE_BINARY(div, V, a / b)
-SWAGE_BINARY(maximum, V, select((a > b) | ne(a, a), a, b))  // NaN wins
-SWAGE_BINARY(minimum, V, select((a < b) | ne(a, a), a, b))
+// NaN wins; of equals, a. With NaN in a no comparison holds; only b is asked for it, which lengthens no chain of maxima.
+SWAGE_BINARY(maximum, V, select(ne(b, b), b, larger(b, a)))
+SWAGE_BINARY(minimum, V, select(ne(b, b), b, smaller(b, a)))
 SWAGE_BINARY(eq, typename V::Mask, eq(a, b))
 SWAGE_BINARY(ne, typename V::Mask, ne(a, b))
 SWAGE_BINARY(lt, typename V::Mask, a < b)

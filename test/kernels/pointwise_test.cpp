@@ -36,8 +36,8 @@ long double reference(Op op, long double a, long double b, long double c) {
     case Op::sub: return a - b;
     case Op::mul: return a * b;
     case Op::div: return a / b;
-    case Op::maximum: return std::isnan(a) || a > b ? a : b;
-    case Op::minimum: return std::isnan(a) || a < b ? a : b;
+    case Op::maximum: return std::isnan(b) || b > a ? b : a;
+    case Op::minimum: return std::isnan(b) || b < a ? b : a;
     case Op::eq: return a == b;
     case Op::ne: return a != b;
     case Op::lt: return a < b;

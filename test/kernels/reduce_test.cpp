@@ -44,8 +44,8 @@ T combine(Op op, T a, T b) {
     else
       return a + b;
   }
-  const bool first = op == Op::amax ? a > b : a < b;
-  return first || a != a ? a : b;
+  const bool second = op == Op::amax ? b > a : b < a;  // of equals (zeros of either sign) the first stays
+  return second || b != b ? b : a;
 }
 
 template <class T>

@@ -222,6 +222,12 @@ Number<T> abs(Number<T> a) {
 #ifdef __AVX512F__
 inline F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline F64 fma(F64 a, F64 b, F64 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
+inline F32 larger(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline F64 larger(F64 a, F64 b) { return {_mm512_max_pd(a.v, b.v)}; }
+inline F32 smaller(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline F64 smaller(F64 a, F64 b) { return {_mm512_min_pd(a.v, b.v)}; }
+inline F32 scaled(F32 a, F32 k, F32::Bits) { return {_mm512_scalef_ps(a.v, k.v)}; }
+inline F64 scaled(F64 a, F64 k, F64::Bits) { return {_mm512_scalef_pd(a.v, k.v)}; }
 inline F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
 inline F64 sqrt(F64 a) { return {_mm512_sqrt_pd(a.v)}; }
 inline F32 floor(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
@@ -229,6 +235,10 @@ inline F64 floor(F64 a) { return {_mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEG_IN
 #else
 inline F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline F64 fma(F64 a, F64 b, F64 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
+inline F32 larger(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
+inline F64 larger(F64 a, F64 b) { return {_mm256_max_pd(a.v, b.v)}; }
+inline F32 smaller(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+inline F64 smaller(F64 a, F64 b) { return {_mm256_min_pd(a.v, b.v)}; }
 inline F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
 inline F64 sqrt(F64 a) { return {_mm256_sqrt_pd(a.v)}; }
 inline F32 floor(F32 a) { return {_mm256_floor_ps(a.v)}; }
