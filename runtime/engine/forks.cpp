@@ -22,7 +22,7 @@ namespace {
 constexpr std::uint32_t kLeaves = 4;    // times that a path is left at a place before windows end there
 constexpr std::size_t kMostForks = 64;  // watched on one trace
 constexpr std::size_t kLeastOps = 4;    // of a stem
-constexpr std::uint64_t kShare = 4;     // everybody ends at a fork where one window in so many, or more, leaves the path
+constexpr std::uint64_t kShare = 2;     // every window ends at a fork where at least one leaves for so many that stay
 constexpr std::uint32_t kSettled = 256;
 
 Fork* fork_at(KnownTrace& path, RecordIndex at) {

@@ -58,7 +58,7 @@ class Branching {
     std::vector<std::vector<Tensor>> weights(kConditionals);
     for (int k = 0; k < kConditionals; ++k)
       for (int i = 0; i < 2 + k % 3; ++i)
-        weights[static_cast<std::size_t>(k)].push_back(randn({k % 2 ? 16 : 1, 16}).requires_grad_());
+        weights[static_cast<std::size_t>(k)].push_back(randn({k % 2 ? 8 : 1, 16}).requires_grad_());
     return weights;
   }();
 };
