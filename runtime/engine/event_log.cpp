@@ -15,6 +15,11 @@ std::uint64_t nanoseconds_since_start() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count());
 }
 
+EventLog::EventLog() {
+  decisions_.events.reserve(kCapacity);
+  hits_.events.reserve(kCapacity);
+}
+
 void EventLog::add(EventCode code, std::uint32_t trace, std::uint32_t position, std::uint32_t value, const KeyHalf& key) {
   const Event event{nanoseconds_since_start(), code, trace, position, value, key};
   std::lock_guard lock(mutex_);

@@ -54,6 +54,8 @@ class EventLog {
  public:
   static constexpr std::size_t kCapacity = 1 << 13;  // of each ring
 
+  EventLog();
+  // Allocates nothing, so that nothing is undone where memory is short.
   void add(EventCode code, std::uint32_t trace, std::uint32_t position = 0, std::uint32_t value = 0, const KeyHalf& key = {});
   std::vector<Event> events() const;  // oldest first
   std::uint64_t total() const;        // ever added
