@@ -14,15 +14,19 @@
 namespace swage {
 namespace {
 
-// Up to here a product of our own beats the library call's overhead (multiply-adds).
-constexpr std::int64_t kSmallProduct = 48 * 48 * 48;
 // Below, a second thread costs more than it saves (multiply-adds).
 constexpr std::int64_t kParallelWork = 1 << 20;
 // Places of the output. Up to the first, direct convolutions win in every direction; up to the second, as gradients of a weight
 // (beyond, the list of what is multiplied leaves the caches).
 constexpr std::int64_t kSmallImage = 16, kListedImage = 2048;
-constexpr std::int64_t kRowGrain = 16;      // parts of a product begin at multiples of it
+constexpr std::int64_t kGrain = 16;         // parts of a product begin at multiples of it
 constexpr std::int64_t kChannelGrain = 16;  // parts of a gradient of a convolution's weight
+
+struct Matrix {
+  void* data;
+  std::int64_t rows, columns;
+  std::int64_t row_stride, column_stride;  // in elements
+};
 
 std::int64_t round_up(std::int64_t x, std::int64_t grain) { return (x + grain - 1) / grain * grain; }
 
@@ -56,7 +60,29 @@ Matrix rows_of(Matrix x, std::int64_t begin, std::int64_t end, std::int64_t size
   return x;
 }
 
-void own_product(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype) {
+Matrix columns_of(Matrix x, std::int64_t begin, std::int64_t end, std::int64_t size) {
+  x.data = static_cast<char*>(x.data) + begin * x.column_stride * size;
+  x.columns = end - begin;
+  return x;
+}
+
+// Memory for the parts of a product that run at once.
+class PackingSpace {
+ public:
+  PackingSpace(const Matrix& a, int parts) {
+    if (gemm_packs(a.rows, a.columns)) space_.emplace(kGemmScratch * static_cast<std::size_t>(parts));
+  }
+  void* of(std::int64_t part) const {
+    return space_ ? space_->as<char>() + static_cast<std::size_t>(part) * kGemmScratch : nullptr;
+  }
+
+ private:
+  std::optional<Scratch> space_;
+};
+
+// `next_a`, `next_b`: operands of another such product that follows, or null.
+void own_product(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype, void* space, const void* next_a = nullptr,
+                 const void* next_b = nullptr) {
   GemmRun run;
   run.m = c.rows;
   run.n = c.columns;
@@ -69,6 +95,9 @@ void own_product(const Matrix& a, const Matrix& b, const Matrix& c, DType dtype)
   run.b_col = b.column_stride;
   run.c = c.data;
   run.c_row = c.row_stride;
+  run.scratch = space;
+  run.next_a = next_a;
+  run.next_b = next_b;
   simd().gemm[static_cast<int>(dtype)](run);
 }
 
@@ -113,10 +142,12 @@ ContractionDecision decide(const ContractionQuery& query) {
              (query.n == 1 && query.m > 1 && query.a == MatrixLayout::plain))
       decision.implementation = Implementation::dots;
     else
-      decision.implementation = f32 && work > kSmallProduct ? Implementation::onednn : Implementation::own;
-    decision.part = query.m;
-    if (query.threads > 1 && work >= kParallelWork && query.m >= 2 * kRowGrain)
-      decision.part = round_up((query.m + query.threads - 1) / query.threads, kRowGrain);
+      decision.implementation = Implementation::own;
+    decision.columns = query.n > query.m;
+    whole = decision.columns ? query.n : query.m;
+    decision.part = whole;
+    if (query.threads > 1 && work >= kParallelWork && whole >= 2 * kGrain)
+      decision.part = round_up((whole + query.threads - 1) / query.threads, kGrain);
   } else {
     const std::int64_t work = query.images * query.in_channels * query.out_channels * query.places * query.taps;
     const bool by_weight = query.op == Op::conv2d_grad_weight;
@@ -186,34 +217,28 @@ void run_batch(const KernelArgs& args) {
     if (c.rows * c.columns > 0) std::memset(c.data, 0, static_cast<std::size_t>(count * c.rows * c.columns * size));
     return;
   }
-  std::optional<Scratch> copies[2];
-  ViewDesc descs[2] = {*args.operands[0].desc, *args.operands[1].desc};
-  Matrix* const operands[] = {&a, &b};
-  for (int k = 0; k < 2 && implementation == Implementation::onednn; ++k) {
-    Matrix& x = *operands[k];
-    if (layout_of(x) != MatrixLayout::scattered) continue;
-    copies[k].emplace(static_cast<std::size_t>(count * x.rows * x.columns * size));
-    copy_dense(args.operands[k], copies[k]->as<void>());
-    descs[k].strides = contiguous_strides(descs[k].dims);
-    x = {copies[k]->as<void>(), x.rows, x.columns, x.columns, 1};
-  }
-  const auto product = [&](std::int64_t index) {
-    const auto moved = [&](Matrix x, const ViewDesc& desc) {
+  const int threads = num_threads();
+  const bool split = threads > 1 && count > 1 && count * query.m * query.k * query.n >= kParallelWork;
+  const std::int64_t part = split ? (count + threads - 1) / threads : count;
+  const PackingSpace space(a, split ? threads : 1);
+  for_parts(count, part, [&](std::int64_t begin, std::int64_t end) {
+    const auto moved = [&](Matrix x, const ViewDesc& desc, std::int64_t index) {
       x.data = static_cast<char*>(x.data) + batch_offset(desc, index) * size;
       return x;
     };
-    const Matrix left = moved(a, descs[0]), right = moved(b, descs[1]), to = moved(c, result);
-    if (implementation == Implementation::onednn)
-      onednn_product(left, right, to);
-    else if (implementation == Implementation::dots)
-      own_dots(left, right, to, dtype);
-    else
-      own_product(left, right, to, dtype);
-  };
-  const int threads = num_threads();
-  const bool split = threads > 1 && count > 1 && count * query.m * query.k * query.n >= kParallelWork;
-  for_parts(count, split ? (count + threads - 1) / threads : count, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) product(i);
+    Matrix left = moved(a, *args.operands[0].desc, begin), right = moved(b, *args.operands[1].desc, begin);
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Matrix to = moved(c, result, i), next_left = moved(a, *args.operands[0].desc, i + 1),
+                   next_right = moved(b, *args.operands[1].desc, i + 1);
+      if (implementation == Implementation::dots)
+        own_dots(left, right, to, dtype);
+      else if (i + 1 < end)
+        own_product(left, right, to, dtype, space.of(begin / part), next_left.data, next_right.data);
+      else
+        own_product(left, right, to, dtype, space.of(begin / part));
+      left = next_left;
+      right = next_right;
+    }
   });
 }
 
@@ -223,33 +248,26 @@ void run_matmul(const KernelArgs& args) {
   if (args.result.desc->rank() > 2) return run_batch(args);
   const DType dtype = args.result.desc->dtype;
   const auto size = static_cast<std::int64_t>(size_of(dtype));
-  Matrix a = matrix_of(args.operands[0]), b = matrix_of(args.operands[1]);
-  const Matrix c = matrix_of(args.result);
+  const Matrix a = matrix_of(args.operands[0]), b = matrix_of(args.operands[1]), c = matrix_of(args.result);
   const ContractionDecision decision = decide(query_of(a, b, c, dtype));
   if (decision.implementation == Implementation::zeros) {
     if (c.rows * c.columns > 0) std::memset(c.data, 0, static_cast<std::size_t>(c.rows * c.columns * size));
     return;
   }
-  if (decision.implementation == Implementation::own || decision.implementation == Implementation::dots) {
-    const auto product = decision.implementation == Implementation::own ? own_product : own_dots;
-    if (decision.parts == 1) return product(a, b, c, dtype);
-    for_parts(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end) {
-      product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size), dtype);
-    });
-    return;
-  }
-  std::optional<Scratch> copies[2];
-  Matrix* const operands[] = {&a, &b};
-  for (int k = 0; k < 2; ++k) {
-    Matrix& x = *operands[k];
-    if (layout_of(x) != MatrixLayout::scattered) continue;
-    copies[k].emplace(static_cast<std::size_t>(x.rows * x.columns * size));
-    copy_dense(args.operands[k], copies[k]->as<void>());
-    x = {copies[k]->as<void>(), x.rows, x.columns, x.columns, 1};
-  }
-  if (decision.parts == 1) return onednn_product(a, b, c);
-  for_parts(c.rows, decision.part, [&](std::int64_t begin, std::int64_t end) {
-    onednn_product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size));
+  const PackingSpace space(a, decision.parts);
+  const auto product = [&](const Matrix& left, const Matrix& right, const Matrix& to, std::int64_t part) {
+    if (decision.implementation == Implementation::dots)
+      own_dots(left, right, to, dtype);
+    else
+      own_product(left, right, to, dtype, space.of(part));
+  };
+  if (decision.parts == 1) return product(a, b, c, 0);
+  for_parts(decision.columns ? c.columns : c.rows, decision.part, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t part = begin / decision.part;
+    if (decision.columns)
+      product(a, columns_of(b, begin, end, size), columns_of(c, begin, end, size), part);
+    else
+      product(rows_of(a, begin, end, size), b, rows_of(c, begin, end, size), part);
   });
 }
 

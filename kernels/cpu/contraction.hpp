@@ -14,7 +14,7 @@ enum class Implementation : std::uint8_t {
   own,     // kernels/cpu/simd/gemm.cpp: chains of fma over ascending k
   dots,    // one row or column as result, the matrix dense along k: 16 chains an element, read at full bandwidth
   direct,  // convolutions: kernels/cpu/direct_convolution.cpp, in blocks of 16 channels
-  onednn,  // oneDNN with primitives held by each thread; matmul on strided descriptors, convolution on blocked layouts
+  onednn,  // convolutions: oneDNN on blocked layouts, with primitives held by each thread
 };
 
 // How a matrix lies in memory. oneDNN reads the first two where they are.
@@ -38,6 +38,7 @@ struct ContractionDecision {
   int parts = 1;          // computed independently, one a thread
   std::int64_t part = 0;  // in each part but the last: rows of the result; images; channels of a gradient of the weight;
                           // direct: units of work
+  bool columns = false;   // products: parts are columns of the result instead
 };
 ContractionDecision decide(const ContractionQuery& query);
 

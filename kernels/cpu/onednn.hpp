@@ -9,14 +9,6 @@
 
 namespace swage {
 
-struct Matrix {
-  void* data;
-  std::int64_t rows, columns;
-  std::int64_t row_stride, column_stride;  // in elements
-};
-
-void onednn_product(const Matrix& a, const Matrix& b, const Matrix& c);  // f32; a, b with one stride 1; c plain
-
 // f32; operands as own_convolution. Works on the library's blocked layouts, reordered from and to plain ones but for those of
 // `blocked` (bit k: operand k, bit 2: the result), which lie in blocks of convolution_block() channels.
 void onednn_convolution(Op op, const ConvShape& shape, unsigned blocked, const void* first, const void* second, void* result);

@@ -50,7 +50,15 @@ struct GemmRun {
   void* c = nullptr;
   std::int64_t c_row = 0;  // rows are dense
   bool accumulate = false;
+  void* scratch = nullptr;       // kGemmScratch bytes, 64-byte aligned: without them large products are slower
+  const void* next_a = nullptr;  // operands of the caller's next product of this shape and layout, fetched meanwhile
+  const void* next_b = nullptr;
 };
+// Whether scratch is used: for few rows the right operand is used too seldom to pack all of it first, and short chains are over
+// before the next operands have come.
+constexpr bool gemm_packs(std::int64_t m, std::int64_t k) { return m > 64 && k >= 32; }
+inline constexpr std::int64_t kGemmColumnBytes = 480 * 4;  // of a row of the slice of b that is packed at once
+inline constexpr std::size_t kGemmScratch = 256 * (kGemmColumnBytes + 16 * 8);
 
 // Elements [begin, begin + n) of the sequence that `seed` names; `begin` is a multiple of 4.
 struct RandomRun {
