@@ -61,7 +61,7 @@ struct PoolAllocator {
   template <class U>
   PoolAllocator(const PoolAllocator<U>&) {}  // NOLINT(google-explicit-constructor): the way of allocators
   T* allocate(std::size_t n) { return static_cast<T*>(Pool::take(n * sizeof(T))); }
-  void deallocate(T* memory, std::size_t n) noexcept { Pool::give(memory, n * sizeof(T)); }
+  void deallocate(T* memory, std::size_t n) noexcept { Pool::give(static_cast<void*>(memory), n * sizeof(T)); }
   friend bool operator==(PoolAllocator, PoolAllocator) { return true; }
 };
 template <class T>
