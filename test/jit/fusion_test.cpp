@@ -145,9 +145,9 @@ TEST(Fusion, ALossIsOneGroup) {
 TEST(Fusion, EveryBoundaryHasItsReason) {
   TraceBuilder t;
   const auto x = t.input(DType::f32, {8, 8}), other = t.input(DType::f32, {5, 3});
-  t.escape(t.op(Op::neg, {x}));                                 // group 0
-  const auto product = t.op(Op::matmul, {x, x});                // group 1
-  t.escape(t.op(Op::exp, {product}));                           // group 2
+  t.escape(t.op(Op::neg, {x}));                   // group 0
+  const auto product = t.op(Op::matmul, {x, x});  // group 1
+  t.escape(t.op(Op::exp, {product}));             // group 2
   t.escape(t.reduce(Op::sum, other, {1}, true));  // group 3
   EscapeMask escapes;
   const Trace trace = t.finish(escapes);
