@@ -78,5 +78,26 @@ TEST(Lifetimes, tapes_that_hold_views_of_what_they_made) {
   }
 }
 
+// Where windows end is nobody's business: what enters one is held by it too, and still counts as held by nobody else.
+TEST(Lifetimes, whether_a_gradient_is_a_view_does_not_depend_on_windows) {
+  const auto body = [](Notes& note) {
+    const Tensor w = randn({3, 4}).requires_grad_(), other = randn({3, 4}).requires_grad_();
+    for (int i = 0; i < 8; ++i) {
+      const Tensor y = w.t();
+      sum(tanh(tanh(tanh(y * 2) * 2) * 2)).backward();
+      note.error([&] { w.grad().add_(other); });
+      note(w.grad());
+      w.set_grad({});
+      step();
+    }
+  };
+  const TierRun eager = run_in(Tier::eager, body);
+  for (std::uint32_t limit = 2; limit < 24; ++limit) {
+    EngineOptions options = options_of(Tier::compiled);
+    options.soft_window_limit = options.hard_window_limit = limit;
+    EXPECT_EQ(run_with(options, body).notes.difference(eager.notes), "") << limit;
+  }
+}
+
 }  // namespace
 }  // namespace swage::test

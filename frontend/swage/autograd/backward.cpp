@@ -7,6 +7,7 @@
 #include <span>
 #include <unordered_map>
 
+#include <runtime/engine/sole_holder.hpp>
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/macro.hpp>
 #include <swage/autograd/node.hpp>
@@ -129,7 +130,7 @@ class Pass {
 
   // Whether nobody else sees this memory, so that it can become a gradient that the user may write.
   static bool unshared(const Value& value) {
-    return is_unique(value) && (!value.base || is_unique(*value.base)) && !value.runs_at_once() &&
+    return is_held_once(value) && (!value.base || is_held_once(*value.base)) && !value.runs_at_once() &&
            !value.view().overlaps_itself();
   }
 
