@@ -33,4 +33,5 @@
 #include <swage/recurrent.hpp>
 #include <swage/reduce.hpp>
 #include <swage/runtime.hpp>
+#include <swage/snapshot.hpp>
 #include <swage/tensor.hpp>

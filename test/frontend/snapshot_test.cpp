@@ -1,5 +1,4 @@
 // Snapshots: what tensors held when they were taken, whatever is written afterwards, here and on other threads.
-#include <swage/snapshot.hpp>
 
 #include <atomic>
 #include <memory>
