@@ -1,6 +1,5 @@
 #include <runtime/engine/registry.hpp>
 
-#include <algorithm>
 #include <linux/membarrier.h>
 #include <new>
 #include <sys/syscall.h>

@@ -42,15 +42,16 @@ class ForksTest : public EngineTest {
   }
   // An op that was never seen before, for its literal is in the key.
   Array never_seen(const Array& z) { return with_literal(Op::mul, z, novel_ += 1); }
-};
-
-TEST_F(ForksTest, APathThatIsLeftInManyWaysEndsThere) {
-  const auto run = [&](bool leaves) {
+  // A window whose path may be left after eight ops.
+  std::vector<float> run(bool leaves) {
     Array z = stretch(a_, 8);
     z = leaves ? never_seen(z) : -z;
     step();
     return z.read();
-  };
+  }
+};
+
+TEST_F(ForksTest, APathThatIsLeftInManyWaysEndsThere) {
   for (int i = 0; i < 6; ++i) run(false);
   for (int i = 0; i < 12; ++i) run(true);
   EXPECT_EQ(count(EventCode::forked), 1);
@@ -64,12 +65,6 @@ TEST_F(ForksTest, APathThatIsLeftInManyWaysEndsThere) {
 }
 
 TEST_F(ForksTest, AsLongAsMostStayOnThePathItIsRunWhole) {
-  const auto run = [&](bool leaves) {
-    Array z = stretch(a_, 8);
-    z = leaves ? never_seen(z) : -z;
-    step();
-    return z.read();
-  };
   for (int i = 0; i < 100; ++i) run(i % 10 == 9);
   const auto staying = added_by([&] {
     for (int i = 0; i < 9; ++i) run(false);
@@ -130,12 +125,6 @@ TEST_F(ForksTest, TheBitsAreThoseOfEager) {
 }
 
 TEST_F(ForksTest, AForkBehindWhichTheSameAlwaysFollowsIsClosed) {
-  const auto run = [&](bool leaves) {
-    Array z = stretch(a_, 8);
-    z = leaves ? never_seen(z) : -z;
-    step();
-    return z.read();
-  };
   for (int i = 0; i < 4; ++i) run(false);
   for (int i = 0; i < 20; ++i) run(true);
   const auto open = added_by([&] {
@@ -164,12 +153,6 @@ TEST_F(ForksTest, AFewOpsMakeNoStem) {
 }
 
 TEST_F(ForksTest, AnErrorAtAForkIsRaisedWhereEagerWouldRaiseIt) {
-  const auto run = [&](bool leaves) {
-    Array z = stretch(a_, 8);
-    z = leaves ? never_seen(z) : -z;
-    step();
-    return z.read();
-  };
   for (int i = 0; i < 6; ++i) run(false);
   for (int i = 0; i < 12; ++i) run(true);
   const Array wrong({3}, {1, 2, 3});
