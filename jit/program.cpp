@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -38,6 +39,7 @@ class Builder {
     if (program_.stores.empty()) return std::move(bound_);
     arrange();
     hoist();
+    pass_the_cache();
     keep_costly_values();
     bound_.code = program_;
     if (members_.size() > 1) {
@@ -371,6 +373,37 @@ class Builder {
           if (arg >= 0 && program_.nodes[static_cast<std::size_t>(arg)].level == Level::inner) node.level = Level::inner;
       }
     }
+  }
+
+  // A result that has left the cache before the group ends is not brought in first: its lines are not read to be overwritten.
+  void pass_the_cache() {
+    const Member& decides = members_.size() > 1 ? members_[1] : members_[0];
+    std::int64_t bytes = 0;
+    for (const Pointer& pointer : decides.numbers.pointers) bytes += bytes_of(pointer, decides.numbers);
+    if (bytes <= last_cache_bytes()) return;
+    for (std::size_t s = 0; s < program_.stores.size(); ++s) {
+      Store& store = program_.stores[s];
+      const Pointer& pointer = decides.numbers.pointers[static_cast<std::size_t>(store.pointer)];
+      store.past_cache = !rewritten_[s] && pointer.dtype != DType::boolean && bytes_of(pointer, decides.numbers) >= bytes / 16;
+    }
+  }
+
+  // How much memory the pointer walks over.
+  static std::int64_t bytes_of(const Pointer& pointer, const Numbers& numbers) {
+    std::int64_t elements = 1;
+    const auto walk = [&](const Dims& extents, const Dims& strides) {
+      for (int d = 0; d < extents.rank(); ++d)
+        if (strides[d] != 0) elements *= extents[d];
+    };
+    walk(numbers.outer, pointer.outer);
+    walk(numbers.inner, pointer.inner);
+    if (pointer.vector.rank() > 0 && pointer.vector[0] != 0) elements *= numbers.columns;
+    return elements * static_cast<std::int64_t>(size_of(pointer.dtype));
+  }
+
+  static std::int64_t last_cache_bytes() {
+    static const std::int64_t bytes = std::max({sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL3_CACHE_SIZE), 8L << 20});
+    return bytes;
   }
 
   // Values that cost more than a load and are needed in several passes are computed once, into scratch memory on the stack.

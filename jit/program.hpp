@@ -55,6 +55,7 @@ struct Store {
   int pointer = 0;
   int node = 0;
   int pass = 0;
+  bool past_cache = false;  // goes to memory directly: the group touches more than the last cache holds
   friend bool operator==(const Store&, const Store&) = default;
 };
 

@@ -35,8 +35,8 @@ class Writer {
     add_all(kind, op, dtype, level, scalar_class, index, pass, kept_from, real, args[0], args[1], args[2]);
   }
   void add(const Store& store) {
-    const auto& [pointer, node, pass] = store;
-    add_all(pointer, node, pass);
+    const auto& [pointer, node, pass, past_cache] = store;
+    add_all(pointer, node, pass, past_cache);
   }
   template <class T>
   void add(const std::vector<T>& values) {

@@ -46,6 +46,8 @@ void GroupEmitter::run() {
     flat(begin, end);
   else
     units(begin, end);
+  if (std::any_of(program_.stores.begin(), program_.stores.end(), [](const Store& store) { return store.past_cache; }))
+    fence_past_cache();
   mlir::LLVM::ReturnOp::create(builder_, location_, mlir::ValueRange{});
 }
 

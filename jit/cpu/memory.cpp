@@ -1,6 +1,7 @@
 #include <jit/cpu/memory.hpp>
 
 #include <mlir/Dialect/LLVMIR/LLVMDialect.h>
+#include <mlir/Dialect/SCF/IR/SCF.h>
 
 #include <jit/program.hpp>
 #include <runtime/core/planted_fault.hpp>
@@ -124,6 +125,23 @@ void store(DType dtype, Value value, Value address, Value mask) {
     llvm_ir::MaskedStoreOp::create(scope().builder, scope().location, raw, address, mask, size);
   else
     store_raw(raw, address, size);
+}
+
+void store_past_cache(DType dtype, Value value, Value address) {
+  const Value bits = append<llvm_ir::PtrToIntOp>(scope().builder.getI64Type(), address);
+  const Value aligned = equal_index(append<mlir::arith::AndIOp>(bits, integer(63)), integer(0));
+  const Value raw = to_memory(dtype, value);
+  auto choice = mlir::scf::IfOp::create(scope().builder, scope().location, aligned, true);
+  const mlir::OpBuilder::InsertionGuard guard(scope().builder);
+  scope().builder.setInsertionPointToStart(&choice.getThenRegion().front());
+  llvm_ir::StoreOp::create(scope().builder, scope().location, raw, address, 64u, /*isVolatile=*/false, /*isNonTemporal=*/true);
+  scope().builder.setInsertionPointToStart(&choice.getElseRegion().front());
+  store_raw(raw, address, static_cast<unsigned>(size_of(dtype)));
+}
+
+void fence_past_cache() {
+  llvm_ir::CallIntrinsicOp::create(scope().builder, scope().location, scope().builder.getStringAttr("llvm.x86.sse.sfence"),
+                                   mlir::ValueRange{});
 }
 
 Value allocate_stack(mlir::Type type, Value count) { return append<llvm_ir::AllocaOp>(pointer_type(), type, count, 64u); }

@@ -25,6 +25,10 @@ mlir::Value load_masked(DType dtype, mlir::Value address, std::int64_t stride, m
 // Lanes that lie a stride apart that only the run knows. Reads no lane that the mask (null: none) hides.
 mlir::Value load_strided(DType dtype, mlir::Value address, mlir::Value stride, mlir::Value mask);
 void store(DType dtype, mlir::Value value, mlir::Value address, mlir::Value mask);
+// A whole dense vector that goes to memory without a place in the cache, where its address allows. After the last one, a fence puts
+// such stores in order with what follows.
+void store_past_cache(DType dtype, mlir::Value value, mlir::Value address);
+void fence_past_cache();
 mlir::Value load_raw(mlir::Type type, mlir::Value address, unsigned alignment);
 void store_raw(mlir::Value value, mlir::Value address, unsigned alignment);
 mlir::Value allocate_stack(mlir::Type type, mlir::Value count);  // at the insertion point: the entry block

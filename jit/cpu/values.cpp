@@ -149,6 +149,7 @@ mlir::Value GroupEmitter::load_along(const Node& node) {
 
 void GroupEmitter::store_along(const Store& store, Value value) {
   const DType dtype = pointer_of(store).dtype;
+  if (store.past_cache && !mask_ && !program_.straddles()) return store_past_cache(dtype, value, address(store.pointer));
   if (!program_.straddles()) return jit::store(dtype, value, address(store.pointer), mask_);
   const Value next = address(store.pointer, next_position_);
   const Value shifted = pointer_at(next, dtype, subtract(integer(0), room_));
