@@ -17,10 +17,10 @@ endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
 
-set(SWAGE_SANITIZE "" CACHE STRING "address, undefined, thread, or empty for none")
-set_property(CACHE SWAGE_SANITIZE PROPERTY STRINGS "" address undefined thread)
-if(NOT SWAGE_SANITIZE MATCHES "^(|address|undefined|thread)$")
-  message(FATAL_ERROR "SWAGE_SANITIZE is address, undefined, thread or empty, not '${SWAGE_SANITIZE}'.")
+set(SWAGE_SANITIZE "" CACHE STRING "address, undefined, thread, address,undefined together, or empty for none")
+set_property(CACHE SWAGE_SANITIZE PROPERTY STRINGS "" address undefined thread "address,undefined")
+if(NOT SWAGE_SANITIZE MATCHES "^(|address|undefined|thread|address,undefined)$")
+  message(FATAL_ERROR "SWAGE_SANITIZE is address, undefined, thread, address,undefined or empty, not '${SWAGE_SANITIZE}'.")
 endif()
 
 # Flags of our own code. Never -march=native: one binary serves every CPU, and kernels choose by CPUID.

@@ -401,8 +401,10 @@ class Builder {
     return elements * static_cast<std::int64_t>(size_of(pointer.dtype));
   }
 
+  // A virtual machine may report the caches of its whole host: nothing above 64 MiB is believed.
   static std::int64_t last_cache_bytes() {
-    static const std::int64_t bytes = std::max({sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL3_CACHE_SIZE), 8L << 20});
+    static const std::int64_t bytes =
+        std::clamp(std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL3_CACHE_SIZE)), 8L << 20, 64L << 20);
     return bytes;
   }
 

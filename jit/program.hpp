@@ -86,6 +86,9 @@ struct Program {
   std::int64_t results() const;        // rows, or strips of columns
   std::int64_t units() const;          // extent of the range that a function of this program is given
   std::int64_t work_per_unit() const;  // elements
+  bool passes_cache() const {          // such stores want whole vectors
+    return std::any_of(stores.begin(), stores.end(), [](const Store& store) { return store.past_cache; });
+  }
   std::int64_t grain() const { return form == Form::flat ? kLanes : 1; }
   int reductions() const;
   // Scratch memory of a split program: a slot a reduction, unit and vector of the strip.

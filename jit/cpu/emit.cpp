@@ -15,7 +15,7 @@ bool moves(const Dims& strides) {
 
 GroupEmitter::GroupEmitter(mlir::OpBuilder& builder, mlir::LLVM::LLVMFuncOp function, const Program& program, bool masked_loops)
     : program_(program),
-      masked_loops_(masked_loops),
+      masked_loops_(masked_loops && !program.passes_cache()),
       builder_(builder),
       location_(function.getLoc()),
       entry_(*function.addEntryBlock(builder)),
@@ -46,8 +46,7 @@ void GroupEmitter::run() {
     flat(begin, end);
   else
     units(begin, end);
-  if (std::any_of(program_.stores.begin(), program_.stores.end(), [](const Store& store) { return store.past_cache; }))
-    fence_past_cache();
+  if (program_.passes_cache()) fence_past_cache();
   mlir::LLVM::ReturnOp::create(builder_, location_, mlir::ValueRange{});
 }
 
