@@ -19,7 +19,7 @@ message=$("$dev" chekc 2>&1) || status=$?
 
 status=0
 message=$("$dev" sanitize everything 2>&1) || status=$?
-[[ $status == 2 && $message == *"address, undefined or thread"* ]] || fail "a wrong sanitizer says: $message"
+[[ $status == 2 && $message == *"address, undefined, thread or address,undefined"* ]] || fail "a wrong sanitizer says: $message"
 
 status=0
 message=$("$dev" setup --with-nvrct 2>&1) || status=$?
