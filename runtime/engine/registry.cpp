@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
@@ -53,6 +54,13 @@ class Revoked {
   Recorder& window_;
 };
 
+// Free values of the stream's last thread are the calling thread's.
+void take_values(Value*& left) {
+  Value** end = &free_values;
+  while (*end) end = &(*end)->base;
+  *end = std::exchange(left, nullptr);
+}
+
 }  // namespace
 
 void note_user(Value& owner, std::uint32_t number, bool writes) noexcept {
@@ -99,6 +107,7 @@ Stream& StreamRegistry::claim() {
     }
   }
   impl.has_thread = true;
+  take_values(impl.free_values);
   use_recorder(&impl.window);
   return *stream;
 }
@@ -111,6 +120,7 @@ void StreamRegistry::give_back(Stream* stream) {
   if (!impl.open || !impl.is_needed()) impl.close();
   std::lock_guard lock(mutex_);
   collect(*stream);
+  impl.free_values = std::exchange(free_values, nullptr);
   impl.has_thread = false;
   use_recorder(nullptr);
   unused_.push_back(stream);

@@ -149,6 +149,7 @@ struct Stream::Impl {
   bool open = false;
   Published<Tag> deferring_since = make_tag(kNoEpoch, 0);  // the first record of the window while ops are deferred
   std::uint32_t number = 0;                                // among all streams, from 1
+  Value* free_values = nullptr;                            // what its last thread left
   std::unordered_map<const Value*, ForeignTags> foreign;
   bool timing = false;
   Window window;

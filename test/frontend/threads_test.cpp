@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -127,6 +128,12 @@ TEST_F(Threads, a_new_thread_takes_over_what_an_older_one_left_deferred) {
     if (round == 5) std::thread([] { EXPECT_EQ((ones({2}) + 1)[0].item(), 2); }).join();
     EXPECT_FLOAT_EQ(static_cast<float>(kept[1].item()), std::tanh(6.0f) + static_cast<float>(round));
   }
+}
+
+TEST_F(Threads, one_that_ends_leaves_its_free_values_to_the_next) {
+  std::set<const void*> seen;
+  for (int i = 0; i < 100; ++i) std::thread([&] { seen.insert((ones({4}) + 1).value()); }).join();
+  EXPECT_LE(seen.size(), 8u);
 }
 
 TEST_F(Threads, four_threads_serve_one_model) {
