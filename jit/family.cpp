@@ -133,18 +133,17 @@ FamilyPlan Families::plan(const Trace& trace, const EscapeMask& escapes) {
 
 void Families::remember(const Trace& trace, const EscapeMask& escapes, const FamilyPlan& plan) {
   if (!plan.tells) return;
+  Family now{escapes, plan.siblings, {}};  // whole before it takes its place: memory may run out on the way
+  if (now.members.size() == kMembers) now.members.pop_back();
+  now.members.push_back(std::make_shared<FamilyPlan::Sibling>(FamilyPlan::Sibling{trace, plan.planned.grouping}));
+  for (const Program* program : plan.planned.distinct) now.programs.push_back(*program);
   const std::lock_guard lock(mutex_);
-  Family* family = find(trace, escapes);
-  if (!family) {
-    if (families_.size() == kMost) families_.pop_back();
-    families_.push_front({escapes, {}, {}});
-    family = &families_.front();
+  if (Family* family = find(trace, escapes)) {
+    *family = std::move(now);
+    return;
   }
-  family->members = plan.siblings;
-  if (family->members.size() == kMembers) family->members.pop_back();
-  family->members.push_back(std::make_shared<FamilyPlan::Sibling>(FamilyPlan::Sibling{trace, plan.planned.grouping}));
-  family->programs.clear();
-  for (const Program* program : plan.planned.distinct) family->programs.push_back(*program);
+  families_.push_front(std::move(now));
+  if (families_.size() > kMost) families_.pop_back();
 }
 
 void Families::clear() {

@@ -33,7 +33,7 @@ struct AdoptedPlan {
 
 // A trace has at most two plans. The wide one writes out every storage that has ever escaped, so it may run whenever the trace is
 // hit. Where the same smaller part has escaped many times in a row, a tight one writes that part alone.
-struct KnownTrace {
+struct KnownTrace : std::enable_shared_from_this<KnownTrace> {
   Trace trace;  // immutable once kept
 
   TraceHistory history;

@@ -3,15 +3,22 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <runtime/trace/trace.hpp>
 
 namespace swage {
 
+struct KnownTrace;
+
 struct MacroRecord {
   RecordIndex begin = 0, end = 0;  // its records on the trace
   std::vector<std::uint64_t> key;  // compared whole
+  // Where its records are not on the trace that keeps it but on one that parts from it at `begin` (the same program before was run
+  // without a backward pass, or with another): that one.
+  bool parts = false;
+  std::weak_ptr<KnownTrace> other;
 
   // A scalar slot that repeats the one of an earlier record.
   struct Scalar {

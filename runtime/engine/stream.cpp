@@ -1,6 +1,7 @@
 #include <runtime/engine/stream.hpp>
 
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <runtime/core/allocator.hpp>
@@ -85,6 +86,20 @@ void Stream::expose(Value& value, CallSite site) {
 
 RandomState Stream::random_state() const { return impl_->random; }
 void Stream::set_random_state(RandomState state) { impl_->random = state; }
+
+bool Stream::take_path(KnownTrace& path, RecordIndex end) noexcept {
+  Window& window = impl_->window;
+  const RecordIndex limit = impl_->engine.options.soft_window_limit;
+  window.sync();
+  if (impl_->mode != WindowMode::deferring || !window.on_path || !window.cursor.trace) return false;
+  if (impl_->at_fork() || path.dropped || path.plans_below == 0) return false;
+  KnownTrace* const before = std::exchange(window.cursor.trace, &path);
+  window.arm(limit);
+  if (window.follows() && path.expects_up_to(end)) return true;
+  window.cursor.trace = before;
+  window.arm(limit);
+  return false;
+}
 
 void Stream::take_over(Value* value) noexcept { StreamRegistry::get().post(*this, value); }
 

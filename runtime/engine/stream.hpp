@@ -10,6 +10,8 @@
 
 namespace swage {
 
+struct KnownTrace;
+
 // An operand of a call: a value, a user's scalar (a slot: never part of the key) or a literal (part of the key).
 struct CallOperand {
   Value* value = nullptr;
@@ -54,6 +56,10 @@ class Stream {
 
   RandomState random_state() const;
   void set_random_state(RandomState state);  // settles nothing: later draws only
+
+  // Stands the window on another known path that begins with the same records, for a macro-record up to `end`. Only while ops are
+  // deferred. False, and nothing has changed, where it cannot be followed so far.
+  bool take_path(KnownTrace& path, RecordIndex end) noexcept;
 
   // Another thread gives up a reference that this stream has counted: it is taken off when the stream next looks.
   void take_over(Value* value) noexcept;

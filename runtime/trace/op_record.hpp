@@ -13,6 +13,10 @@
 
 namespace swage {
 
+// Record indices. A storage is named by the first record that stands for it: the op that produced it, or the first input
+// record on it. Views and in-place writes share the storage of their operand 0.
+using RecordIndex = std::uint32_t;
+
 // A user's scalar, 8 bytes. The operand that refers to it says which member counts.
 union ScalarValue {
   double real;

@@ -10,10 +10,6 @@
 
 namespace swage {
 
-// Record indices. A storage is named by the first record that stands for it: the op that produced it, or the first input
-// record on it. Views and in-place writes share the storage of their operand 0.
-using RecordIndex = std::uint32_t;
-
 // One bit a record: the storages that must outlive the window.
 class EscapeMask {
  public:

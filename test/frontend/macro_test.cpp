@@ -68,6 +68,35 @@ TEST(Macro, TrainingStep) {
   EXPECT_GE(passes, 4u);
 }
 
+// Evaluated, then trained: a path that is known without a backward pass parts from the one with it where that begins.
+TEST(Macro, BehindAForwardPassThatIsAlsoRunAlone) {
+  for (const bool seeded : {false, true}) {
+    Leaves l;
+    Tensor seed;
+    const auto passes = passes_as_one([&](int i, Notes& notes) {
+      if (i == 0) {
+        l.make();
+        seed = full({}, 0.5);
+      }
+      const auto forward = [&] { return mean(square(matmul(tanh(matmul(l.x, l.w1) + l.b1), l.w2) - l.y)); };
+      for (int k = 0; k < (i == 0 ? 6 : 1); ++k) {
+        const Tensor loss = forward();
+        swage::step();
+        notes(loss);
+      }
+      const Tensor loss = forward();
+      if (seeded)
+        loss.backward(seed);
+      else
+        loss.backward();
+      swage::step();
+      notes(loss);
+      l.note_gradients_and_drop(notes);
+    });
+    EXPECT_GE(passes, 4u) << seeded;
+  }
+}
+
 TEST(Macro, ScalarsOfTheForwardPassAreTakenOver) {
   Leaves l;
   const auto passes = passes_as_one([&](int i, Notes& notes) {

@@ -145,6 +145,7 @@ const MacroRecord* Macro::find() const {
   const auto words = words_so_far();
   for (const auto& macro : path_->macros) {
     const auto& key = macro->key;
+    if (macro->parts && macro->other.expired()) continue;
     if (macro->begin == begin_ && key.size() == words.size() + 2 && key[words.size()] == root_word_ &&
         key.back() == seed_word_ && std::equal(words.begin(), words.end(), key.begin()))
       return macro.get();
@@ -168,7 +169,9 @@ bool Macro::replay(CallSite site) {
     const Value* leaf = leaf_of(gradient);
     return leaf && leaf->tag == at.first_tag + gradient.leaf && !(leaf->autograd && meta_of(leaf)->grad);
   };
-  if (!macro || !path_->expects_up_to(macro->end) || !std::ranges::all_of(macro->gradients, ready)) {
+  const std::shared_ptr<KnownTrace> other = macro && macro->parts ? macro->other.lock() : nullptr;
+  KnownTrace& path = other ? *other : *path_;
+  if (!macro || (!other && !path.expects_up_to(macro->end)) || !std::ranges::all_of(macro->gradients, ready)) {
     reachable_ = count_reachable(root_);
     return false;
   }
@@ -191,7 +194,10 @@ bool Macro::replay(CallSite site) {
     }
   }
   for (const auto& gradient : macro->gradients) ensure_meta(*leaf_of(gradient));
-  if (seed_word_ == kOutside && !at.enter(*seed_, site)) {
+  Stream& stream = *at.stream;
+  const bool stands = !other || stream.take_path(path, macro->end);
+  if (!stands || (seed_word_ == kOutside && !at.enter(*seed_, site))) {
+    if (stands && other) stream.take_path(*path_, begin_);
     reachable_ = count_reachable(root_);
     return false;
   }
@@ -203,7 +209,7 @@ bool Macro::replay(CallSite site) {
     halves[i].site = site;
   }
   for (const auto& [to, from] : macro->scalars) halves[to].scalar = halves[from].scalar;
-  const Trace& trace = path_->trace;
+  const Trace& trace = path.trace;
   const std::span<const ValueHalf> values(halves, macro->end);
   for (const MacroRecord::Start& start : macro->starts) {
     std::int64_t distance = start.fixed;
@@ -237,8 +243,8 @@ void Macro::finish() {
   if (!path_) return;
   const Engaged engaged;
   const Recorder& at = *recorder;
-  if (!at.follows() || tape_log.window != at.first_tag || at.path != path_ || !repeats_ ||
-      path_->macros.size() >= kMostMacros || visits_.size() != reachable_ || find()) {
+  if (!at.follows() || tape_log.window != at.first_tag || !repeats_ || path_->macros.size() >= kMostMacros ||
+      visits_.size() != reachable_ || find()) {
     if (tape_log.window == at.first_tag) pass_is_done();
     done_ = true;
     return;
@@ -250,7 +256,12 @@ void Macro::finish() {
     macro->key.assign(tape_log.begin, tape_log.end);
     macro->key.push_back(root_word_);
     macro->key.push_back(seed_word_);
-    if (learn(*macro)) path_->macros.push_back(std::move(macro));
+    macro->parts = at.path != path_;
+    if (macro->parts) macro->other = at.path->weak_from_this();
+    if (learn(*macro)) {
+      std::erase_if(path_->macros, [](const auto& kept) { return kept->parts && kept->other.expired(); });
+      path_->macros.push_back(std::move(macro));
+    }
   } catch (const std::bad_alloc&) {
     visits_.clear();  // the pass is done; it is remembered another time
   }
@@ -273,7 +284,7 @@ bool Macro::learn(MacroRecord& macro) const {
 
 // What is written of record i besides its site; `node`: the record of the node whose rule emitted it.
 bool Macro::learn_record(MacroRecord& macro, RecordIndex i, RecordIndex node) const {
-  const Trace& trace = path_->trace;
+  const Trace& trace = recorder->path->trace;
   const std::span<const ValueHalf> values(recorder->values.begin(), recorder->values.size());
   const KeyHalf& key = trace.keys[i];
   if (kind_of(key.op) == OpKind::structure || kind_of(key.op) == OpKind::random) return false;
