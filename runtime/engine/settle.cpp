@@ -193,8 +193,10 @@ void Stream::Impl::leave(const KeyHalf* got) {
     deferral_backoff.failed();
     event_log().add(EventCode::side_exit, known.trace.id, window.size(), 0, got ? *got : KeyHalf{});
     RecordIndex done = 0;
+    const std::uint64_t start = timing ? engine.options.clock() : 0;
     try {
       replay(done);
+      if (timing) kernel_ns += static_cast<double>(engine.options.clock() - start);
     } catch (...) {
       give_back_draws(done);
       poison();

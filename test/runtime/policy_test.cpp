@@ -166,6 +166,23 @@ TEST_F(PolicyTest, APlanSlowerThanItsKernelsIsShelvedAndTriedAgain) {
   EXPECT_EQ(count(EventCode::shelved), so_far);
 }
 
+// What was deferred and then ran one by one is part of a window's eager time.
+TEST_F(PolicyTest, APlanIsJudgedByWholeWindows) {
+  const auto shelved = count(EventCode::shelved);
+  control().plan_ns = 19'000;
+  run(2, 1000);  // a path of 20 adds, and the same with 5 products behind it
+  const Array a({2}, {1, 1});
+  Array b;
+  for (int i = 0; i < 2000; ++i) {
+    b = a;
+    for (int k = 0; k < 20; ++k) b = b + a;
+    for (int k = 0; k < 5; ++k) b = b * a;
+    step();
+  }
+  EXPECT_EQ(b.read()[0], 21);
+  EXPECT_EQ(count(EventCode::shelved), shelved);
+}
+
 TEST_F(PolicyTest, APlanThatNeverPaysIsGivenUpInTheEnd) {
   const auto refused = count(EventCode::refused);
   control().plan_ns = 30'000;
