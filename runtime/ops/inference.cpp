@@ -276,6 +276,9 @@ ViewDesc infer_view(const Call& call) {
       if (ints.size() != 2 || ints[0] < 0 || ints[0] >= input.rank())
         raise<IndexError>(call.site, "[narrow] dimension {} is out of range for shape {}", ints.empty() ? -1 : ints[0],
                           to_string(input.dims));
+      if (ints[1] < 0 || ints[1] > input.dims[static_cast<int>(ints[0])])
+        raise<IndexError>(call.site, "[narrow] a length of {} does not fit dimension {} of shape {}", ints[1], ints[0],
+                          to_string(input.dims));
       result.dims[static_cast<int>(ints[0])] = ints[1];
       return result;
     }

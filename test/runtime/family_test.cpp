@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <runtime/engine/event_log.hpp>
@@ -251,6 +252,16 @@ TEST(FamilyOfTraces, ExtentsMayDifferAndNothingElse) {
       same("trace {\n  %0 = input : f32[4,3]\n  %1 = sum(%0) {0,1} : f32[4]\n  %2 = mul(%1, 2i) : f32[4]\n  cut {1}\n}\n"));
   EXPECT_FALSE(
       same("trace {\n  %0 = input : f32[4,3]\n  %1 = sum(%0) {0,1} : f32[4]\n  %2 = mul(%1, 0.5) : f32[4]\n  cut {0}\n}\n"));
+}
+
+TEST(FamilyOfTraces, NoTraceIsMadeUpThatReadsBeyondATensor) {
+  const auto rows = [](int n) {
+    return parse_trace(
+        fmt::format("trace {{\n  %0 = input : f32[{},2]\n  %1 = narrow(%0) {{0,4}} : f32[4,2]\n  cut {{1}}\n}}\n", n));
+  };
+  const Trace a = rows(8), b = rows(16);
+  EXPECT_TRUE(derive(a, b, 0, rows(5).keys[0]));
+  EXPECT_FALSE(derive(a, b, 0, parse_trace("trace {\n  %0 = input : f32[3,2]\n  cut {1}\n}\n").keys[0]));
 }
 
 }  // namespace
