@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <kernels/cpu/convolution.hpp>
+
 namespace swage::jit {
 namespace {
 
@@ -183,6 +185,14 @@ class Blocker {
 
 std::optional<Trace> block_convolutions(const Trace& trace, const EscapeMask& escapes, std::int64_t block) {
   return Blocker(trace, escapes, block).run();
+}
+
+Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes) {
+  const std::int64_t block = convolution_block();
+  if (block == 0) return trace;
+  auto blocked = block_convolutions(trace, escapes, block);
+  if (blocked) return std::move(*blocked);
+  return trace;
 }
 
 }  // namespace swage::jit

@@ -16,4 +16,7 @@ namespace swage::jit {
 // a value has one channel or one pixel, both layouts are the same memory, and it goes with its neighbours.
 std::optional<Trace> block_convolutions(const Trace& trace, const EscapeMask& escapes, std::int64_t block);
 
+// In the blocks of this machine's convolutions; as it is where no value gains.
+Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes);
+
 }  // namespace swage::jit

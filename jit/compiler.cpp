@@ -9,13 +9,11 @@
 #include <jit/cache/program_key.hpp>
 #include <jit/cache/stored_code.hpp>
 #include <jit/cpu/backend.hpp>
-#include <jit/cuda/text.hpp>
 #include <jit/family.hpp>
 #include <jit/groups.hpp>
 #include <jit/inspect.hpp>
 #include <jit/plan.hpp>
 #include <jit/self_test.hpp>
-#include <kernels/cpu/convolution.hpp>
 #include <kernels/cpu/kernel_table.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/core/planted_fault.hpp>
@@ -24,22 +22,6 @@
 namespace swage {
 namespace jit {
 namespace {
-
-std::string describe_group(const Trace& trace, const PlannedGroups& planned, std::size_t g) {
-  const Group& group = planned.grouping.groups[g];
-  std::string text = fmt::format("group {}:", g);
-  for (RecordIndex i : group.records) text += fmt::format(" %{} {}", i, name_of(trace.keys[i].op));
-  if (group.library) return text + " (library)";
-  return planned.programs[g] ? text + " — " + to_string(planned.programs[g]->code) : text + " (no effect)";
-}
-
-Trace in_best_layouts(const Trace& trace, const EscapeMask& escapes) {
-  const std::int64_t block = convolution_block();
-  if (block == 0) return trace;
-  auto blocked = block_convolutions(trace, escapes, block);
-  if (blocked) return std::move(*blocked);
-  return trace;
-}
 
 class CpuCompiler final : public Compiler {
  public:
@@ -190,20 +172,5 @@ class CpuCompiler final : public Compiler {
 }  // namespace jit
 
 std::unique_ptr<Compiler> make_cpu_compiler() { return std::make_unique<jit::CpuCompiler>(); }
-
-std::string lower_to_text(const Trace& recorded, const EscapeMask& escapes, Stage stage) {
-  if (stage == Stage::cuda || stage == Stage::ptx) return jit::cuda::to_text(recorded, escapes, stage);
-  const Trace trace = jit::in_best_layouts(recorded, escapes);
-  const jit::PlannedGroups planned = jit::plan_groups(trace, escapes);
-  if (stage == Stage::record) {
-    std::string text = print(trace, &escapes);
-    for (std::size_t g = 0; g < planned.grouping.groups.size(); ++g) text += jit::describe_group(trace, planned, g) + "\n";
-    for (const std::string& note : planned.grouping.notes) text += note + "\n";
-    return text;
-  }
-  using Text = jit::CpuBackend::Text;
-  jit::CpuBackend backend;
-  return backend.text(planned.distinct, stage == Stage::mlir ? Text::mlir : stage == Stage::llvm ? Text::llvm : Text::assembly);
-}
 
 }  // namespace swage

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <jit/program.hpp>
@@ -20,6 +21,8 @@ enum class Lone : std::uint8_t { to_kernels, to_groups };
 
 // Records that no group gains from, or that have no loop nest, are left to their kernels.
 PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone = Lone::to_kernels);
+
+std::string describe_group(const Trace& trace, const PlannedGroups& planned, std::size_t g);
 
 // A trace that is grouped already, as its siblings are, with programs whose code all of them share. Nothing where there are none.
 std::optional<PlannedGroups> plan_grouped(const Trace& trace, const EscapeMask& escapes, Grouping grouping,

@@ -1,5 +1,6 @@
 #include <runtime/cache/build_id.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <elf.h>
@@ -72,7 +73,44 @@ std::string identify(const Wanted& wanted) {
   return search.found;
 }
 
+std::string path_of(const dl_phdr_info& object) {
+  if (object.dlpi_name && *object.dlpi_name) return object.dlpi_name;
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+}
+
 }  // namespace
+
+std::uint64_t modules_loaded() {
+  std::uint64_t count = 0;
+  dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* data) {
+        *static_cast<std::uint64_t*>(data) = object->dlpi_adds;
+        return 1;
+      },
+      &count);
+  return count;
+}
+
+std::vector<LoadedModule> loaded_modules() {
+  std::vector<LoadedModule> modules;
+  dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* data) {
+        LoadedModule module{object->dlpi_addr, ~std::uint64_t{0}, 0, note_of(*object), {}};
+        for (int i = 0; i < object->dlpi_phnum; ++i) {
+          const ElfW(Phdr) & header = object->dlpi_phdr[i];
+          if (header.p_type != PT_LOAD) continue;
+          module.begin = std::min<std::uint64_t>(module.begin, object->dlpi_addr + header.p_vaddr);
+          module.end = std::max<std::uint64_t>(module.end, object->dlpi_addr + header.p_vaddr + header.p_memsz);
+        }
+        if (module.begin >= module.end) return 0;
+        module.path = path_of(*object);
+        static_cast<std::vector<LoadedModule>*>(data)->push_back(std::move(module));
+        return 0;
+      },
+      &modules);
+  return modules;
+}
 
 const std::string& own_build_id() {
   static const std::string id =

@@ -82,7 +82,7 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
     if (!trie.advance(window.cursor, key)) {
       infer_result(call, key);  // an op that raises is not recorded, and the path goes on
       if (parts(call.site)) return emit(call);
-      leave(&key);
+      leave(&key, call.site);
     } else {
       bool defers = window.cursor.trace->plans_below > 0;
       try {
@@ -100,14 +100,14 @@ ValueRef Stream::Impl::emit(const OpCall& call) {
 }
 
 // Every miss names the nearest known trace, and where it and the window part.
-void Stream::Impl::log_miss(EventCode code, const KeyHalf& key) const {
+void Stream::Impl::log_miss(const KeyHalf& key, CallSite site) const {
   const Cursor& cursor = window.cursor;
   const KnownTrace* const near = cursor.trace ? cursor.trace : nearest(key);
-  event_log().add(code, near ? near->trace.id : 0, cursor.position, 0, key);
+  event_log().add(EventCode::missed, near ? near->trace.id : 0, cursor.position, 0, key, site);
 }
 
-void Stream::Impl::missed(const KeyHalf& key) {
-  log_miss(EventCode::missed, key);
+void Stream::Impl::missed(const KeyHalf& key, CallSite site) {
+  log_miss(key, site);
   window.leave_path();
 }
 
@@ -165,11 +165,11 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
     const bool known = trie.advance(window.cursor, key) || (deferring && !at_once && predict(key));
     if (!known && parts(site)) return kWindowEnded;
     if (mode == WindowMode::deferring && !known)
-      leave(&key);
+      leave(&key, site);
     else if (mode == WindowMode::deferring && (at_once || window.cursor.trace->plans_below == 0))
       leave(nullptr);  // what touches this storage runs now, or no plan can come of it; the window's identity is untouched
     else if (!known)
-      missed(key);
+      missed(key, site);
   }
 
   const Tag tag = make_tag(window.epoch, here);
@@ -251,7 +251,7 @@ ValueRef Stream::Impl::run(const OpCall& call, const KeyHalf& key) {
   try {
     const DescId result = known ? window.trace().results[window.cursor.position - 1] : infer_result(call, key);
     ValueRef value = execute(call, key, result, half);
-    if (window.on_path && !known) missed(key);
+    if (window.on_path && !known) missed(key, call.site);
     touch_result(call, value.get());
     record(key, result, half);
     return value;

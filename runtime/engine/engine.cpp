@@ -8,7 +8,6 @@
 #include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/failure_report.hpp>
-#include <runtime/engine/log_file.hpp>
 #include <runtime/engine/registry.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
@@ -29,13 +28,12 @@ void wire_engine(KernelTableFactory kernels, CompilerFactory compiler) {
 
 SharedEngine& shared_engine() {
   static auto* engine = [] {
-    nanoseconds_since_start();
+    event_log();
     auto* made = new SharedEngine;
     if (!kernel_factory) fail(__FILE__, __LINE__, "wire_engine was not called before the first op");
     made->kernels = kernel_factory();
     made->queue = new CompileQueue(compiler_factory);
     refuse_after_fork(*made);
-    write_log_at_exit();
     report_windows_on_failure();
     return made;
   }();

@@ -18,7 +18,7 @@ void before() {
   event_log().before_fork();
 }
 void after(bool in_child) {
-  event_log().after_fork();
+  event_log().after_fork(in_child);
   forking->queue->after_fork(in_child);
   forking->forked |= in_child;
   StreamRegistry::get().after_fork(in_child, [&](Stream& stream) {

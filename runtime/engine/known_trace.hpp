@@ -10,6 +10,7 @@
 #include <runtime/engine/plan.hpp>
 #include <runtime/engine/policy.hpp>
 #include <runtime/engine/recorder.hpp>
+#include <runtime/log/format.hpp>
 #include <runtime/trace/trace.hpp>
 
 namespace swage {
@@ -73,6 +74,17 @@ struct KnownTrace : std::enable_shared_from_this<KnownTrace> {
   const KnownTrace* next = nullptr;  // stems: what came behind the fork the last time, …
   std::uint32_t next_for = 0;        // … and how often in a row
 
+  runlog::TraceFigures* figures = nullptr;          // as the event log shows them; null where there was no room
+  std::uint64_t logged_hits = 0, logged_ns = 0;  // when hits were last logged
+  void publish() const noexcept;                 // the figures as they are now
+  // A hit was counted. The first ones are logged one by one, later ones many at a time.
+  void log_hit() noexcept {
+    constexpr std::uint64_t kEach = 4, kTogether = 64;
+    publish();
+    if (hits <= kEach || hits % kTogether == 0) [[unlikely]]
+      log_hits();
+  }
+
   bool has_plan() const { return wide.plan != nullptr; }
   bool counted() const { return (has_plan() || promised) && !shelved; }  // among the plans of the trie
   std::size_t bytes() const;                                             // what keeping it takes, code apart
@@ -83,6 +95,7 @@ struct KnownTrace : std::enable_shared_from_this<KnownTrace> {
   std::vector<std::unique_ptr<MacroRecord>> macros;
 
  private:
+  void log_hits() noexcept;
   std::vector<ExpectedRecord> expected_;
 };
 

@@ -29,6 +29,28 @@ std::size_t KnownTrace::bytes() const {
   return bytes;
 }
 
+void KnownTrace::publish() const noexcept {
+  if (!figures) return;
+  using Figures = runlog::TraceFigures;
+  figures->state = (has_plan() ? Figures::kPlan : 0u) | (shelved ? Figures::kShelved : 0u) |
+                   (history.compilable ? 0u : Figures::kRefused) | (dropped ? Figures::kDropped : 0u) |
+                   (promised ? Figures::kPromised : 0u);
+  figures->runs = history.runs;
+  figures->hits = hits;
+  figures->side_exits = side_exits;
+  figures->eager_ns = history.eager_ns;
+  figures->eager_best_ns = history.eager_best_ns;
+  figures->plan_best_ns = (tight.plan ? tight : wide).times.best_ns;
+  figures->saving_ns = saving_ns;
+}
+
+void KnownTrace::log_hits() noexcept {
+  const std::uint64_t now_ns = nanoseconds_since_start();
+  event_log().add_hits(trace.id, static_cast<std::uint32_t>(hits - logged_hits), logged_ns ? logged_ns : now_ns, now_ns);
+  logged_hits = hits;
+  logged_ns = now_ns;
+}
+
 void Stream::Impl::note_eager_time(TraceHistory& history) const {
   if (!timing || kernel_ns <= 0) return;
   history.eager_best_ns = history.timed_runs == 0 ? kernel_ns : std::min(history.eager_best_ns, kernel_ns);
@@ -50,6 +72,7 @@ void Stream::Impl::ran_eagerly(KnownTrace& known) {
     event_log().add(EventCode::resumed, known.trace.id);
   }
   consider(known);
+  known.publish();
 }
 
 // Nothing enters the trie until its hash has been seen often enough.
@@ -86,6 +109,7 @@ void Stream::Impl::keep_window() {
   if (touches_at_once) {
     known->history.compilable = false;
     known->refusal = "it touches borrowed or exposed memory, whose ops run at once";
+    event_log().store_refusal(known->trace.id, known->refusal);
     event_log().add(EventCode::refused, known->trace.id);
   }
   counters.traces.add();
@@ -134,6 +158,7 @@ std::shared_ptr<KnownTrace> Stream::Impl::new_known(Trace trace) {
   known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
   known->last_used = window_count;
   known->ledger = ledger_of(known->trace);
+  known->figures = event_log().store(known->trace);
   return known;
 }
 
@@ -212,6 +237,7 @@ void Stream::Impl::adopt(CompileOutcome& outcome) {
   if (!outcome.error.empty()) {
     if (outcome.job.tight) return;  // the wide plan goes on
     known.refusal = outcome.error;
+    event_log().store_refusal(known.trace.id, known.refusal);
     known.history.requested = known.has_plan();
     if (++known.history.failures >= kMostFailures) {
       known.history.compilable = false;
@@ -219,6 +245,7 @@ void Stream::Impl::adopt(CompileOutcome& outcome) {
     }
     return;
   }
+  event_log().store_plan(known.trace.id, outcome.result, outcome.job.tight, outcome.ms);
   AdoptedPlan& adopted = outcome.job.tight ? known.tight : known.wide;
   const bool counted = known.counted();
   adopted = {std::move(outcome.result.plan), {}, {}};
@@ -231,6 +258,7 @@ void Stream::Impl::adopt(CompileOutcome& outcome) {
   known.notes = std::move(outcome.result.notes);
   known.saving_ns = predicted_saving_ns(known.history);
   if (!counted && !known.shelved) trie.add_plan(known);
+  known.publish();
   event_log().add(EventCode::adopted, known.trace.id, 0, outcome.job.tight);
 }
 
@@ -258,8 +286,10 @@ void Stream::Impl::judge(KnownTrace& known, const AdoptedPlan& plan) {
   if (shelve(known.history)) return;
   known.history.compilable = false;
   known.refusal = "its plans were slower than its kernels one by one";
+  event_log().store_refusal(known.trace.id, known.refusal);
   known.wide = {};
   known.tight = {};
+  known.publish();
   event_log().add(EventCode::refused, known.trace.id);
 }
 

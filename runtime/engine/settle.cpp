@@ -62,9 +62,9 @@ void Stream::Impl::end_window(std::int64_t reason, CallSite site) {
       }
       window.pop();
     }
-    leave(known ? nullptr : &key);
+    leave(known ? nullptr : &key, site);
   } else if (window.on_path && !known) {
-    missed(key);
+    missed(key, site);
   }
   window.push(key, 0, half);
   finish(nullptr);
@@ -184,14 +184,15 @@ bool Stream::Impl::run_plan(KnownTrace& known) {
 
 // Gives up deferring: runs what was deferred, in order, and goes on record by record. `got` is the record that no known path
 // expected, or null where there is another reason and the window is still on its path.
-void Stream::Impl::leave(const KeyHalf* got) {
+void Stream::Impl::leave(const KeyHalf* got, CallSite site) {
   if (!window.values.empty()) {
     KnownTrace& known = *window.cursor.trace;
     ++known.side_exits;
     if (std::exchange(known.made_up, false)) ++known.family->wrong;
     counters.side_exits.add();
     deferral_backoff.failed();
-    event_log().add(EventCode::side_exit, known.trace.id, window.size(), 0, got ? *got : KeyHalf{});
+    event_log().add(EventCode::side_exit, known.trace.id, window.size(), 0, got ? *got : KeyHalf{}, site);
+    known.publish();
     RecordIndex done = 0;
     const std::uint64_t start = timing ? engine.options.clock() : 0;
     try {
@@ -204,7 +205,7 @@ void Stream::Impl::leave(const KeyHalf* got) {
       throw;
     }
   }
-  if (window.values.empty() && got) log_miss(EventCode::missed, *got);
+  if (window.values.empty() && got) log_miss(*got, site);
   mode = WindowMode::running;
   deferring_since = make_tag(kNoEpoch, 0);
   window.disarm();
@@ -290,7 +291,9 @@ void Stream::Impl::finish(KnownTrace* hit) {
     if (std::exchange(hit->made_up, false)) hit->family->wrong = 0;
     deferral_backoff.succeeded();
     tracking_backoff.succeeded();
-    event_log().add(EventCode::hit, hit->trace.id);
+    hit->log_hit();
+    if (hit->hits == 1 && hit->trace.sites.empty()) [[unlikely]]
+      event_log().store_sites(hit->trace.id, window.values.begin(), window.size());
     if (!beginning.empty()) compile_beginning();
   } else if (window.on_path) {
     ran_eagerly(*window.cursor.trace);

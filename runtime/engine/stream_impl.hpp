@@ -67,9 +67,9 @@ struct Stream::Impl {
   DescId infer_result(const OpCall& call, const KeyHalf& key);
   Value* make_result(const OpCall& call, DescId result, ValueHalf& half);
   void touch_result(const OpCall& call, Value* result);
-  void missed(const KeyHalf& key);
+  void missed(const KeyHalf& key, CallSite site);
   void record(const KeyHalf& key, DescId result, const ValueHalf& half);
-  void log_miss(EventCode code, const KeyHalf& key) const;
+  void log_miss(const KeyHalf& key, CallSite site) const;
 
   ForeignTags tags(const Value& value) const {
     if (value.stream == &self) [[likely]]
@@ -89,7 +89,7 @@ struct Stream::Impl {
   void end_window(std::int64_t reason, CallSite site);
   bool run_plan(KnownTrace& known);
   AdoptedPlan* acquire(KnownTrace& known);
-  void leave(const KeyHalf* got);
+  void leave(const KeyHalf* got, CallSite site = {});
   void replay(RecordIndex& done);  // `done`: records that have run, also where one raises
   void give_back_draws(RecordIndex failed) noexcept;
   void poison() noexcept;
@@ -189,7 +189,7 @@ struct Stream::Impl {
   std::size_t arena_bytes = 0;
   std::vector<void*> buffers;  // by record, for plans and replays
   std::vector<Value*> owners;  // by storage: the living owners of what this window produced
-  StreamCounters counters;
+  StreamCounters& counters = event_log().new_stream();
 };
 
 // Where the engine ends a window of itself (forks.cpp): follows the reasons that a program can have.

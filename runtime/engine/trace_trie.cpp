@@ -61,6 +61,7 @@ std::size_t TraceTrie::evict(std::size_t most_traces, std::size_t most_bytes) {
     if (trace->parent) --trace->parent->children;
     bytes_ -= trace->bytes();
     trace->dropped = true;
+    trace->publish();
     --left;
   }
   std::erase_if(traces_, [](const auto& trace) { return trace->dropped; });

@@ -20,6 +20,7 @@ class EscapeMask {
   bool subset_of(const EscapeMask& other) const;
   void merge(const EscapeMask& other);
   std::size_t count() const;
+  const std::vector<std::uint64_t>& words() const { return words_; }
   friend bool operator==(const EscapeMask&, const EscapeMask&) = default;
 
  private:

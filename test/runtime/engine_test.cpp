@@ -504,7 +504,8 @@ TEST_F(EngineTest, HitsCrowdNoDecisionOutOfTheLog) {
     const Array b = a + a;
     step();
   }
-  EXPECT_GE(event_log().total() - before, EventLog::kCapacity);
+  EXPECT_GE(event_log().total() - before, EventLog::kCapacity / 64);  // many hits are one event
+  EXPECT_LE(event_log().total() - before, EventLog::kCapacity / 32);
   const auto events = event_log().events();
   EXPECT_LE(events.size(), 2 * EventLog::kCapacity);
   EXPECT_TRUE(std::ranges::is_sorted(events, {}, &Event::ns));

@@ -1,4 +1,5 @@
 // Families in the engine: sizes not seen before are foreseen, and every miss says what differed.
+#include <runtime/trace/difference.hpp>
 #include <runtime/trace/family.hpp>
 
 #include <algorithm>

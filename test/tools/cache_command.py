@@ -51,8 +51,8 @@ class CacheCommand(CommandTest):
             again = self.run_workload("digits", "--steps", "30")
             self.assertEqual(again["digest"], first["digest"])
             self.assertGreater(again["compiles"], 0)
-            logs = sorted((self.folder / "swage").glob("*.jsonl"), key=lambda log: log.stat().st_mtime)
-            self.assertIn("is rejected", logs[-1].read_text())
+            logs = sorted((self.folder / "swage").glob("*.swagelog"), key=lambda log: log.stat().st_mtime)
+            self.assertIn(b"is rejected", logs[-1].read_bytes())
         code = [path for path in (self.folder / "cache").iterdir() if path.suffix == ".code"]
         code[0].unlink()  # a promise that cannot be kept
         again = self.run_workload("digits", "--steps", "30")

@@ -21,14 +21,18 @@ class CommandTest(unittest.TestCase):
 
     def swage(self, *arguments, code=0, **environment):
         """The finished process of `swage ARGUMENTS…`, which must end with this exit code."""
+        done = subprocess.run([COMMAND, *map(str, arguments)], cwd=self.folder, env=self.surroundings(**environment), text=True,
+                              capture_output=True, timeout=300)
+        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def surroundings(self, **environment):
+        """The environment of a command: nothing of it is the user's."""
         surroundings = {**os.environ, "XDG_RUNTIME_DIR": str(self.folder),
                         "SWAGE_CACHE": str(self.folder / "cache"), **environment}
         if "SWAGE_LOG" not in environment:
             surroundings.pop("SWAGE_LOG", None)
-        done = subprocess.run([COMMAND, *map(str, arguments)], cwd=self.folder, env=surroundings, text=True,
-                              capture_output=True, timeout=300)
-        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout}\n{done.stderr}")
-        return done
+        return surroundings
 
     def error_of(self, *arguments, **environment):
         """The one line on stderr of a call that is refused."""

@@ -2,6 +2,9 @@
 """`swage trace`: what a run leaves in its event log, and how it is read."""
 
 import json
+import shutil
+import subprocess
+import time
 
 import command
 
@@ -26,13 +29,13 @@ class TraceCommand(command.CommandTest):
 
     def test_a_run_may_be_named_by_process_or_file(self):
         self.warm_run()
-        file, = (self.folder / "swage").glob("run-*.jsonl")
+        file, = (self.folder / "swage").glob("run-*.swagelog")
         pid = file.stem.removeprefix("run-")
         self.assertEqual(self.hottest(pid), self.hottest())
         self.assertEqual(self.hottest(file), self.hottest())
 
     def test_log_goes_where_swage_log_says(self):
-        file = self.folder / "here.jsonl"
+        file = self.folder / "here.swagelog"
         self.warm_run(SWAGE_LOG=str(file))
         self.assertTrue(file.is_file())
         self.assertFalse((self.folder / "swage").exists())
@@ -68,19 +71,98 @@ class TraceCommand(command.CommandTest):
     def test_unknown_traces_and_runs_are_refused_with_the_place(self):
         self.assertIn(str(self.folder / "swage"), self.error_of("trace", "top"))
         self.warm_run()
-        file, = (self.folder / "swage").glob("run-*.jsonl")
+        file, = (self.folder / "swage").glob("run-*.swagelog")
         self.assertIn(str(file), self.error_of("trace", "show", "t4711"))
         self.assertIn("t17", self.error_of("trace", "show", "chain"))
-        self.assertIn(str(self.folder / "swage" / "run-nope.jsonl"), self.error_of("trace", "top", "nope"))
+        self.assertIn(str(self.folder / "swage" / "run-nope.swagelog"), self.error_of("trace", "top", "nope"))
         self.assertIn("did you mean 'llvm'", self.error_of("trace", "ir", self.hottest()["id"], "--stage=lvm"))
 
     def test_files_that_are_no_logs_are_refused(self):
-        file = self.folder / "x.jsonl"
-        for content in ("", "{}\n", "garbage\n", '{"swage_log":1,"pid":3}\n{"trace":1'):
-            file.write_text(content)
+        file = self.folder / "x.swagelog"
+        for content in (b"", b"{}\n", b"garbage\n" * 100, b"SWAGELOG"):
+            file.write_bytes(content)
             self.assertIn("not a run's log", self.error_of("trace", "top", file), content)
-        file.write_text('{"swage_log":999,"pid":3}\n')
-        self.assertIn("version 999", self.error_of("trace", "top", file))
+        self.warm_run(SWAGE_LOG=str(file))
+        log = bytearray(file.read_bytes())
+        log[8] = 99
+        file.write_bytes(log)
+        self.assertIn("version 99", self.error_of("trace", "top", file))
+
+    def test_a_run_is_read_while_it_goes_on_and_after_it_was_killed(self):
+        log = self.folder / "live.swagelog"
+        run = subprocess.Popen([command.COMMAND, "run", "digits", "--tier", "warm", "--seconds", "60"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=self.surroundings(SWAGE_LOG=str(log)))
+        try:
+            deadline = time.monotonic() + 60
+            hits = 0
+            while hits < 20 and time.monotonic() < deadline:
+                time.sleep(0.2)
+                if log.is_file():
+                    live = json.loads(self.swage("trace", "top", "--json", log).stdout)
+                    hits = max((trace["hits"] for trace in live["traces"]), default=0)
+            self.assertEqual(live["state"], "running")
+            self.assertGreaterEqual(hits, 20)
+        finally:
+            run.kill()
+            run.wait()
+        killed = json.loads(self.swage("trace", "top", "--json", log).stdout)
+        self.assertEqual(killed["state"], "killed")
+        self.assertGreaterEqual(max(trace["hits"] for trace in killed["traces"]), hits)
+        self.assertIn("digits.cpp", self.swage("trace", "why", log).stdout)
+
+    def test_why_names_the_field_and_the_line(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 20)
+        words = self.swage("trace", "why").stdout
+        self.assert_fits(words)
+        self.assertIn("extent of operand 0 along dimension 0", words)
+        self.assertRegex(words, r"at digits\.cpp:\d+")
+        cause = json.loads(self.swage("trace", "why", "--json").stdout)["causes"][0]
+        self.assertEqual(set(cause), {"id", "event", "count", "trace", "position", "what", "why", "site"})
+        one = json.loads(self.swage("trace", "why", cause["id"], "--json").stdout)["causes"]
+        self.assertEqual([cause["what"]], [entry["what"] for entry in one])
+        self.assertIn("there is no event m999999", self.error_of("trace", "why", "m999999"))
+
+    def test_diff_marks_the_first_difference(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 20)
+        traces = json.loads(self.swage("trace", "top", "--json").stdout)["traces"]
+        a, b = sorted((trace for trace in traces if trace["hits"]), key=lambda trace: trace["ops"])[-2:]
+        text = self.swage("trace", "diff", a["id"], b["id"]).stdout
+        self.assert_fits(text)
+        self.assertEqual(sum(line.startswith(">>") for line in text.splitlines()), 1)
+        rows = json.loads(self.swage("trace", "diff", a["id"], b["id"], "--json").stdout)["rows"]
+        self.assertGreaterEqual(len(rows), b["records"])
+        same = json.loads(self.swage("trace", "diff", a["id"], a["id"], "--json").stdout)
+        self.assertEqual(same["first_difference"], "the traces are equal")
+
+    def test_what_else_is_told_of_a_trace(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 60)
+        identity = self.hottest()["id"]
+        for name in ("fusion", "memory"):
+            self.assert_fits(self.swage("trace", name, identity).stdout)
+        fusion = json.loads(self.swage("trace", "fusion", identity, "--json").stdout)
+        self.assertGreater(fusion["saved_bytes"], 0)
+        self.assertIn("library", {group["kind"] for group in fusion["groups"]})
+        memory = json.loads(self.swage("trace", "memory", identity, "--json").stdout)
+        self.assertEqual(memory["peak_bytes"], max(memory["live_bytes"]))
+        self.assertLessEqual(memory["peak_bytes"], memory["arena_bytes"])
+        dot = self.swage("trace", "graph", identity, "--dot").stdout
+        self.assertTrue(dot.startswith("digraph"))
+        self.assertGreaterEqual(dot.count("subgraph cluster_"), len(fusion["groups"]))
+        if shutil.which("dot"):
+            self.assertIn("<svg", self.swage("trace", "graph", identity, "--svg").stdout)
+
+    def test_what_is_told_of_a_run(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 60)
+        for name in ("lost", "break-even"):
+            self.assert_fits(self.swage("trace", name).stdout)
+        plans = json.loads(self.swage("trace", "break-even", "--json").stdout)["plans"]
+        self.assertTrue(any(plan["cost_ms"] > 0 for plan in plans))
+        self.assertIn("lost", json.loads(self.swage("trace", "lost", "--json").stdout))
+        out = self.folder / "timeline.json"
+        self.swage("trace", "timeline", "--out", out)
+        events = json.loads(out.read_text())["traceEvents"]
+        self.assertTrue({"M", "X", "i"} <= {event["ph"] for event in events})
+        self.assertTrue(any(event["ph"] == "X" and event["cat"] == "compile" for event in events))
 
 
 if __name__ == "__main__":

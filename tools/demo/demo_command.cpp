@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 
 #include <bench/harness/runner.hpp>
-#include <runtime/engine/log_file.hpp>
+#include <runtime/engine/event_log.hpp>
 #include <tools/cli/commands.hpp>
 #include <tools/cli/usage.hpp>
 #include <tools/demo/deploy.hpp>
 #include <tools/demo/training_view.hpp>
-#include <tools/trace/run_log.hpp>
-#include <tools/trace/tables.hpp>
+#include <tools/trace/commands.hpp>
+#include <tools/trace/run.hpp>
 
 namespace swage::tool {
 namespace {
@@ -77,9 +77,10 @@ bool compare_tiers() {
 
 void show_hottest() {
   heading("the hottest traces of that run");
-  const ScratchFile file("demo.jsonl");
-  if (!write_log(file.path)) usage_error("the event log could not be written to {}", file.path.string());
-  fmt::print("{}", traces_as_table(read_run(file.path), 5));
+  if (event_log().path().empty())
+    fmt::print("the event log is off\n");
+  else
+    fmt::print("{}", traces_as_table(open_run(event_log().path().string()), 5));
 }
 
 void demo() {

@@ -9,7 +9,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include <kernels/cpu/kernel_table.hpp>
-#include <runtime/engine/log_file.hpp>
+#include <runtime/log/places.hpp>
 #include <tools/cli/commands.hpp>
 
 namespace swage::tool {
@@ -53,7 +53,7 @@ void doctor() {
   line("onednn", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch));
   line("gpu", gpu());
   line("cache", cache_summary());
-  line("logs", log_folder().string());
+  line("logs", runlog::folder().string());
 }
 
 }  // namespace

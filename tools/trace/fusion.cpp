@@ -1,0 +1,62 @@
+// `swage trace fusion`: what was fused, and what it saves.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <jit/inspect.hpp>
+#include <runtime/core/error.hpp>
+#include <tools/cli/usage.hpp>
+#include <tools/trace/commands.hpp>
+#include <tools/trace/run.hpp>
+#include <tools/trace/words.hpp>
+
+namespace swage::tool {
+
+void add_fusion(CLI::App& trace) {
+  CLI::App* const command = trace.add_subcommand("fusion", "what was fused, for each boundary why not more, bytes saved");
+  auto arguments = take_id_and_run(*command);
+  command->callback([arguments] {
+    const runlog::Run run = open_run(arguments->run);
+    const runlog::TraceEntry& entry = trace_named(run, arguments->id);
+    PlanOutline outline;
+    try {
+      outline = outline_plan(entry.trace, escapes_of(entry));
+    } catch (const CompileError& error) {
+      usage_error("{} cannot be compiled: {}", name_of_trace(entry.trace.id), error.what());
+    }
+    SourceLines lines(run);
+    std::int64_t saved = 0;
+    for (const PlanOutline::Group& group : outline.groups) saved += group.saved_bytes;
+    if (arguments->json) {
+      auto groups = nlohmann::ordered_json::array();
+      for (const PlanOutline::Group& group : outline.groups) {
+        auto records = nlohmann::ordered_json::array();
+        for (RecordIndex i : group.records)
+          records.push_back({{"record", i}, {"text", print_record(outline.trace, i)}, {"site", place_of(entry, i, lines)}});
+        groups.push_back({{"kind", group.library ? "library" : "loop"},
+                          {"records", records},
+                          {"saved_bytes", group.saved_bytes},
+                          {"text", group.text}});
+      }
+      fmt::print(
+          "{}\n",
+          nlohmann::ordered_json(
+              {{"id", name_of_trace(entry.trace.id)}, {"saved_bytes", saved}, {"groups", groups}, {"notes", outline.notes}})
+              .dump());
+      return;
+    }
+    fmt::print("{}: {} groups; fusion saves {} bytes of reading and writing a run\n", name_of_trace(entry.trace.id),
+               outline.groups.size(), saved);
+    for (std::size_t g = 0; g < outline.groups.size(); ++g) {
+      const PlanOutline::Group& group = outline.groups[g];
+      std::string ops;
+      for (RecordIndex i : group.records) ops += fmt::format(" %{} {}", i, name_of(outline.trace.keys[i].op));
+      const std::string what = group.library ? "library call" : fmt::format("loop, saves {} bytes", group.saved_bytes);
+      fmt::print("{}", wrapped(fmt::format("group {} ({}):{}", g, what, ops), 4));
+      if (!group.records.empty()) fmt::print("{}", wrapped("    at " + place_of(entry, group.records.front(), lines), 4));
+    }
+    if (!outline.notes.empty()) fmt::print("boundaries\n");
+    for (const std::string& note : outline.notes) fmt::print("{}", wrapped("  " + note, 4));
+  });
+}
+
+}  // namespace swage::tool

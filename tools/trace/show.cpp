@@ -1,0 +1,108 @@
+// `swage trace show`: one trace.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <tools/trace/commands.hpp>
+#include <tools/trace/run.hpp>
+#include <tools/trace/words.hpp>
+
+namespace swage::tool {
+namespace {
+
+constexpr std::size_t kShown = 20;  // events
+
+std::vector<const runlog::EventEntry*> events_of(const runlog::Run& run, const runlog::TraceEntry& trace) {
+  std::vector<const runlog::EventEntry*> events;
+  for (const runlog::EventEntry& event : run.events)
+    if (event.trace == trace.trace.id && code_of(event) != EventCode::hit) events.push_back(&event);
+  return events;
+}
+
+std::string as_text(const runlog::Run& run, const runlog::TraceEntry& entry) {
+  SourceLines lines(run);
+  const runlog::TraceFigures& f = entry.figures;
+  const runlog::PlanEntry* const plan = plan_of(entry);
+  std::string text = fmt::format("{}: {} ops in {} records, {} runs, {} hits, {} side exits\n", name_of_trace(entry.trace.id),
+                                 entry.trace.n_ops(), entry.trace.size(), f.runs, f.hits, f.side_exits);
+  if (f.eager_ns > 0) text += fmt::format("op by op its kernels take {:.1f} us", f.eager_ns * 1e-3);
+  if (f.plan_best_ns > 0) text += fmt::format("{}compiled {:.1f} us", f.eager_ns > 0 ? ", " : "", f.plan_best_ns * 1e-3);
+  if (f.eager_ns > 0 || f.plan_best_ns > 0) text += "\n";
+  text += wrapped(state_of(entry) +
+                  (plan ? fmt::format("; made in {:.1f} ms; arena of {} bytes", plan->ms, plan->arena_bytes) : ""));
+  const auto callers = callers_of(entry, lines);
+  if (!callers.empty()) text += "issued by\n";
+  for (const auto& [place, ops] : callers) text += cut_to_width(fmt::format("  {:>5} ops  {}", ops, place)) + "\n";
+  if (plan && !plan->notes.empty()) text += "\n" + plan->notes + (plan->notes.ends_with('\n') ? "" : "\n");
+  const EscapeMask escapes = escapes_of(entry);
+  const std::string records = print(entry.trace, &escapes);
+  text += "\n" + records + (records.ends_with('\n') ? "" : "\n");
+
+  const auto events = events_of(run, entry);
+  if (events.empty()) return text;
+  text += events.size() > kShown ? fmt::format("\nthe last {} of {} events\n", kShown, events.size()) : "\nevents\n";
+  for (std::size_t i = events.size() - std::min(events.size(), kShown); i < events.size(); ++i) {
+    const Explanation words = explain(run, *events[i], lines);
+    text += wrapped(fmt::format("{:>6} {:>11.3f} ms  {}: {}{}{}", fmt::format("m{}", events[i]->sequence),
+                                static_cast<double>(events[i]->ns) * 1e-6, name_of(*events[i]), words.what,
+                                words.why.empty() ? "" : ": ", words.why),
+                    22);
+  }
+  return text;
+}
+
+std::string as_json(const runlog::Run& run, const runlog::TraceEntry& entry) {
+  SourceLines lines(run);
+  auto records = nlohmann::ordered_json::array();
+  for (RecordIndex i = 0; i < entry.trace.size(); ++i)
+    records.push_back(
+        {{"text", print_record(entry.trace, i)}, {"site", entry.trace.sites[i].known() ? lines.of(entry.trace.sites[i]) : ""}});
+  auto callers = nlohmann::ordered_json::array();
+  for (const auto& [place, ops] : callers_of(entry, lines)) callers.push_back({{"site", place}, {"ops", ops}});
+  auto escapes = nlohmann::ordered_json::array();
+  const EscapeMask mask = escapes_of(entry);
+  for (RecordIndex i = 0; i < entry.trace.size(); ++i)
+    if (mask.test(i)) escapes.push_back(i);
+  auto events = nlohmann::ordered_json::array();
+  for (const runlog::EventEntry* const event : events_of(run, entry)) {
+    const Explanation words = explain(run, *event, lines);
+    events.push_back({{"id", fmt::format("m{}", event->sequence)},
+                      {"event", name_of(*event)},
+                      {"ms", static_cast<double>(event->ns) * 1e-6},
+                      {"what", words.what},
+                      {"why", words.why},
+                      {"site", words.place}});
+  }
+  const runlog::PlanEntry* const plan = plan_of(entry);
+  const EscapeMask escaping = escapes_of(entry);
+  return nlohmann::ordered_json({{"id", name_of_trace(entry.trace.id)},
+                                 {"ops", entry.trace.n_ops()},
+                                 {"runs", entry.figures.runs},
+                                 {"hits", entry.figures.hits},
+                                 {"side_exits", entry.figures.side_exits},
+                                 {"eager_us", entry.figures.eager_ns * 1e-3},
+                                 {"plan_us", entry.figures.plan_best_ns * 1e-3},
+                                 {"state", state_of(entry)},
+                                 {"arena_bytes", plan ? plan->arena_bytes : 0},
+                                 {"escapes", escapes},
+                                 {"callers", callers},
+                                 {"records", records},
+                                 {"text", print(entry.trace, &escaping)},
+                                 {"notes", plan ? plan->notes : ""},
+                                 {"events", events}})
+             .dump() +
+         "\n";
+}
+
+}  // namespace
+
+void add_show(CLI::App& trace) {
+  CLI::App* const command = trace.add_subcommand("show", "one trace: its ops, who calls it, its plan, what happened to it");
+  auto arguments = take_id_and_run(*command);
+  command->callback([arguments] {
+    const runlog::Run run = open_run(arguments->run);
+    const runlog::TraceEntry& entry = trace_named(run, arguments->id);
+    fmt::print("{}", arguments->json ? as_json(run, entry) : as_text(run, entry));
+  });
+}
+
+}  // namespace swage::tool
