@@ -1,5 +1,6 @@
 // The `swage` command: reads the command line, and turns errors into one line and an exit code: 2 for what the user can put
 // right, 1 for what went wrong on the way.
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,12 @@ int complain(const CLI::App& app, const std::string& message) {
   return 2;
 }
 
+// What looks at runs and caches is no run itself: it leaves no log.
+void leave_no_log(const CLI::App& app) {
+  for (const char* const name : {"trace", "cache", "doctor"})
+    app.get_subcommand(name)->preparse_callback([](std::size_t) { setenv("SWAGE_LOG", "off", /*overwrite=*/1); });
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Swage: a tensor engine that compiles what a program repeats.", "swage");
   app.set_help_flag("-h,--help", "this text, or that of a command");
@@ -64,12 +71,15 @@ int run(int argc, char** argv) {
   add_cache(app);
   add_demo(app);
   add_doctor(app);
+  leave_no_log(app);
   app.add_subcommand("help", "this text");
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty() || app.got_subcommand("help")) fmt::print("{}", app.help());
   } catch (const CLI::Success& success) {
     return app.exit(success);
+  } catch (const CLI::RuntimeError& error) {  // said already
+    return error.get_exit_code();
   } catch (const CLI::ExtrasError&) {
     return complain(app, about_extra(app));
   } catch (const CLI::ParseError& error) {

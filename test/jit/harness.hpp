@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <jit/side_by_side.hpp>
 #include <runtime/engine/kernel_table.hpp>
 #include <runtime/engine/plan.hpp>
 #include <runtime/trace/trace.hpp>
@@ -31,25 +32,8 @@ struct Outcome {
 Outcome compare(const Trace& trace, const EscapeMask& escapes, std::uint64_t seed = 1);
 Outcome compare(std::string_view text, std::uint64_t seed = 1);
 
-// Buffers and values for one run of a trace, made up from a seed.
-class Inputs {
- public:
-  Inputs(const Trace& trace, std::uint64_t seed);
-  std::vector<ValueHalf> values;
-  std::vector<std::vector<std::uint8_t>> contents;  // by storage, before the run
-};
-
-// Copies of the contents, for one run.
-struct Buffers {
-  explicit Buffers(const Inputs& inputs);
-  ~Buffers();
-  Buffers(const Buffers&) = delete;
-  Buffers& operator=(const Buffers&) = delete;
-  std::vector<std::size_t> sizes;
-  std::vector<void*> data;
-};
-
-// The first element that differs, in words, or nothing.
-std::string difference(const Trace& trace, RecordIndex storage, const void* want, const void* got, std::size_t bytes);
+using jit::Buffers;
+using jit::difference;
+using jit::Inputs;
 
 }  // namespace swage::test

@@ -151,6 +151,29 @@ class TraceCommand(command.CommandTest):
         if shutil.which("dot"):
             self.assertIn("<svg", self.swage("trace", "graph", identity, "--svg").stdout)
 
+    def test_check_finds_a_wrong_plan(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 60)
+        good = json.loads(self.swage("trace", "check", "--json").stdout)["traces"]
+        self.assertTrue(good)
+        self.assertEqual({trace["state"] for trace in good}, {"same"})
+        identity = self.hottest()["id"]
+        bad = json.loads(self.swage("trace", "check", identity, "--json", "--plant", "tail", code=1).stdout)["traces"][0]
+        self.assertEqual(bad["state"], "differs")
+        self.assertRegex(bad["op"], r"^%\d+ = ")
+        self.assertRegex(bad["group"], r"^group \d+ \(loop\)")
+        self.assertRegex(bad["site"], r"\.cpp:\d+$")
+        self.assert_fits(self.swage("trace", "check", identity, "--plant", "tail", code=1).stdout)
+        self.assertEqual(len(list((self.folder / "swage").iterdir())), 1)  # looking leaves no log
+
+    def test_replay_times_both_tiers(self):
+        self.swage("run", "seed_rnn", "--tier", "warm", "--steps", 60)
+        identity = self.hottest()["id"]
+        both = json.loads(self.swage("trace", "replay", identity, "--times", 20, "--json").stdout)
+        self.assertGreater(both["eager_us"], 0)
+        self.assertGreater(both["compiled_us"], 0)
+        self.assertNotIn("compiled_us", json.loads(self.swage("trace", "replay", identity, "--tier", "eager", "--json").stdout))
+        self.assertIn("did you mean 'eager'", self.error_of("trace", "replay", identity, "--tier", "egaer"))
+
     def test_what_is_told_of_a_run(self):
         self.swage("run", "digits", "--tier", "warm", "--steps", 60)
         for name in ("lost", "break-even"):

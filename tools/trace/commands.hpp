@@ -22,6 +22,8 @@ void add_break_even(CLI::App& trace);
 void add_memory(CLI::App& trace);
 void add_graph(CLI::App& trace);
 void add_timeline(CLI::App& trace);
+void add_check(CLI::App& trace);
+void add_replay(CLI::App& trace);
 
 // What most of them take.
 struct TraceArguments {

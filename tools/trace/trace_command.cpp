@@ -34,6 +34,8 @@ void add_trace(CLI::App& app) {
   add_memory(*trace);
   add_graph(*trace);
   add_timeline(*trace);
+  add_replay(*trace);
+  add_check(*trace);
   trace->require_subcommand(0, 1);
   trace->callback([trace] {
     if (trace->get_subcommands().empty()) fmt::print("{}", trace->help());

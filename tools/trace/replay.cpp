@@ -1,0 +1,100 @@
+// `swage trace replay`: a stored trace, run again on made-up inputs and timed.
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <jit/compiler.hpp>
+#include <jit/side_by_side.hpp>
+#include <kernels/cpu/kernel_table.hpp>
+#include <runtime/core/allocator.hpp>
+#include <runtime/core/error.hpp>
+#include <runtime/engine/interpreter.hpp>
+#include <tools/cli/suggest.hpp>
+#include <tools/cli/usage.hpp>
+#include <tools/trace/commands.hpp>
+#include <tools/trace/run.hpp>
+#include <tools/trace/words.hpp>
+
+namespace swage::tool {
+namespace {
+
+template <class Run>
+double median_us(int times, const Run& run) {
+  std::vector<double> took;
+  run();  // warm
+  for (int i = 0; i < times; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    took.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::ranges::nth_element(took, took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2));
+  return took[took.size() / 2];
+}
+
+double replay_eagerly(const Trace& trace, int times) {
+  const KernelTable kernels = cpu_kernel_table();
+  const Interpreter interpreter(kernels);
+  const jit::Inputs inputs(trace, 1);
+  const jit::Buffers buffers(inputs);
+  return median_us(times, [&] {
+    for (RecordIndex i = 0; i < trace.size(); ++i) interpreter.run(trace, i, inputs.values, buffers.data);
+  });
+}
+
+double replay_compiled(const runlog::TraceEntry& entry, int times) {
+  const CompileResult made = make_cpu_compiler()->compile(entry.trace, escapes_of(entry));
+  const jit::Inputs inputs(entry.trace, 1);
+  const jit::Buffers buffers(inputs);
+  std::vector<std::uint8_t> room(made.plan->arena_bytes() + kAlignment);
+  const auto address = reinterpret_cast<std::uintptr_t>(room.data());
+  void* const arena = room.data() + (kAlignment - address % kAlignment) % kAlignment;
+  std::vector<void*> storages(entry.trace.size(), nullptr);
+  for (RecordIndex s = 0; s < entry.trace.size(); ++s)
+    if (entry.trace.storages[s] == s && (entry.trace.is_input(s) || made.plan->escapes().test(s)))
+      storages[s] = buffers.data[s];
+  const PlanFrame frame{inputs.values, storages, arena};
+  if (const auto failure = made.plan->check(frame))
+    usage_error("the made-up inputs do not suit this trace: {}", failure->message);
+  return median_us(times, [&] { made.plan->run(frame); });
+}
+
+}  // namespace
+
+void add_replay(CLI::App& trace) {
+  CLI::App* const command = trace.add_subcommand("replay", "a stored trace again, on made-up inputs, timed");
+  auto arguments = take_id_and_run(*command);
+  auto tier = std::make_shared<std::string>();
+  auto times = std::make_shared<int>(100);
+  command->add_option("--tier", *tier, "eager or compiled (default: both)");
+  command->add_option("--times", *times, "how often (default 100)")->check(CLI::Range(1, 1'000'000));
+  command->callback([=] {
+    const std::vector<std::string> tiers = {"eager", "compiled"};
+    if (!tier->empty() && std::ranges::find(tiers, *tier) == tiers.end())
+      usage_error("there is no tier '{}' here{}", *tier, suggestion(*tier, tiers));
+    const runlog::Run run = open_run(arguments->run);
+    const runlog::TraceEntry& entry = trace_named(run, arguments->id);
+    double eager = 0, compiled = 0;
+    try {
+      if (*tier != "compiled") eager = replay_eagerly(entry.trace, *times);
+      if (*tier != "eager") compiled = replay_compiled(entry, *times);
+    } catch (const CompileError& error) {
+      usage_error("{} cannot be compiled: {}", name_of_trace(entry.trace.id), error.what());
+    }
+    if (arguments->json) {
+      nlohmann::ordered_json json = {{"id", name_of_trace(entry.trace.id)}, {"times", *times}};
+      if (eager > 0) json["eager_us"] = eager;
+      if (compiled > 0) json["compiled_us"] = compiled;
+      fmt::print("{}\n", json.dump());
+      return;
+    }
+    fmt::print("{}, median of {} runs:", name_of_trace(entry.trace.id), *times);
+    if (eager > 0) fmt::print(" its kernels one by one {:.1f} us", eager);
+    if (compiled > 0) fmt::print("{} compiled {:.1f} us", eager > 0 ? "," : "", compiled);
+    if (eager > 0 && compiled > 0) fmt::print(" ({:.2f}x)", eager / compiled);
+    fmt::print("\n");
+  });
+}
+
+}  // namespace swage::tool
