@@ -68,7 +68,7 @@ PlanOutline outline_plan(const Trace& recorded, const EscapeMask& escapes) {
   const jit::Grouping& grouping = planned.grouping;
   for (std::size_t g = 0; g < grouping.groups.size(); ++g) {
     const jit::Group& group = grouping.groups[g];
-    outline.groups.push_back({group.library, group.records, jit::describe_group(trace, planned, g),
+    outline.groups.push_back({group.library, group.records, planned.unique[g], jit::describe_group(trace, planned, g),
                               jit::saved_bytes(trace, escapes, grouping, static_cast<int>(g))});
   }
   outline.notes = grouping.notes;

@@ -27,6 +27,7 @@ struct PlanOutline {
   struct Group {
     bool library = false;              // one record, run by its kernel
     std::vector<RecordIndex> records;  // of `trace`
+    int code = -1;  // the function `group_N` in its machine code; groups that compute the same share one; -1 for calls
     std::string text;
     std::int64_t saved_bytes = 0;  // that its records hand each other in registers instead of through memory
   };

@@ -1,5 +1,6 @@
 // The `swage` command: reads the command line, and turns errors into one line and an exit code: 2 for what the user can put
 // right, 1 for what went wrong on the way.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -72,10 +73,19 @@ int run(int argc, char** argv) {
   add_demo(app);
   add_doctor(app);
   leave_no_log(app);
-  app.add_subcommand("help", "this text");
+  std::string about;
+  CLI::App* const help = app.add_subcommand("help", "this text, or that of a command");
+  help->add_option("command", about, "such as trace");
   try {
     app.parse(argc, argv);
-    if (app.get_subcommands().empty() || app.got_subcommand("help")) fmt::print("{}", app.help());
+    if (app.got_subcommand(help) && !about.empty()) {
+      const std::vector<std::string> names = names_of_commands(&app);
+      if (std::ranges::find(names, about) == names.end())
+        return complain(app, fmt::format("there is no command '{}'{}", about, suggestion(about, names)));
+      fmt::print("{}", app.get_subcommand(about)->help());
+    } else if (app.get_subcommands().empty() || app.got_subcommand(help)) {
+      fmt::print("{}", app.help());
+    }
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::RuntimeError& error) {  // said already

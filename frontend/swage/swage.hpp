@@ -10,6 +10,7 @@
 #include <swage/data/digits.hpp>
 #include <swage/functional.hpp>
 #include <swage/index.hpp>
+#include <swage/inspect.hpp>
 #include <swage/io/safetensors.hpp>
 #include <swage/nn/activations.hpp>
 #include <swage/nn/attention.hpp>

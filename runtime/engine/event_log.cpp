@@ -99,7 +99,8 @@ std::vector<Event> EventLog::events() const {
     const std::lock_guard lock(mutex_);
     for (const runlog::Ring ring : {runlog::Ring::decisions, runlog::Ring::hits})
       writer_.each(ring, [&](const runlog::LoggedEvent& event) {
-        events.push_back({event.ns, static_cast<EventCode>(event.code), event.trace, event.position, event.value, event.key});
+        events.push_back({event.ns, static_cast<EventCode>(event.code), event.trace, event.position, event.value, event.key,
+                          CallSite{event.site}});
       });
   }
   std::ranges::stable_sort(events, {}, &Event::ns);

@@ -53,6 +53,7 @@ struct Event {
   std::uint32_t position = 0;  // record
   std::uint32_t value = 0;
   KeyHalf key;
+  CallSite site;  // of the record that `key` is of
 };
 
 class EventLog {

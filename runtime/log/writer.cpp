@@ -129,9 +129,9 @@ void* Writer::append(BlobKind kind, std::initializer_list<std::string_view> part
 
 void Writer::leave_file() noexcept {
   if (file_ < 0) return;
-  // The same addresses, so that figures may go on being written. (Where that fails, they go on being the parent's.)
-  static_cast<void>(
-      mmap(header_, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
+  // The same addresses, so that figures may go on being written.
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  if (mmap(header_, kBytes, PROT_READ | PROT_WRITE, kFlags, -1, 0) == MAP_FAILED) return;
   close(file_);
   file_ = -1;
   path_.clear();

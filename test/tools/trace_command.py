@@ -165,6 +165,45 @@ class TraceCommand(command.CommandTest):
         self.assert_fits(self.swage("trace", "check", identity, "--plant", "tail", code=1).stdout)
         self.assertEqual(len(list((self.folder / "swage").iterdir())), 1)  # looking leaves no log
 
+    def test_map_goes_both_ways(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 60)
+        identity = self.hottest()["id"]
+        self.assert_fits(self.swage("trace", "map", identity).stdout)
+        places = json.loads(self.swage("trace", "map", identity, "--json").stdout)["places"]
+        self.assertEqual({"loop", "library"}, {place["kind"] for place in places} - {"none"})
+        loop = next(place for place in places if place["kind"] == "loop")
+        code = self.swage("trace", "ir", identity, "--stage=asm").stdout
+        self.assertIn(loop["code"] + ":", code)
+        back = json.loads(self.swage("trace", "map", loop["site"], "--json").stdout)["places"]
+        self.assertIn(loop, back)
+        self.assertIn("nowhere.cpp:1", self.error_of("trace", "map", "nowhere.cpp:1"))
+
+    def test_ci_holds_a_run_against_a_baseline(self):
+        self.swage("run", "digits", "--tier", "warm", "--steps", 60)
+        baseline = self.folder / "plans.json"
+        self.assertIn("--update", self.error_of("trace", "ci", "--baseline", baseline))
+        self.swage("trace", "ci", "--baseline", baseline, "--update")
+        self.assertIn("nothing is worse", self.swage("trace", "ci", "--baseline", baseline).stdout)
+        before = json.loads(baseline.read_text())
+        for change in ({"misses": 0}, {"compiles": 0, "assembled": 0},
+                       {"plans": {key: {**plan, "groups": 1} for key, plan in before["plans"].items()}},
+                       {"plans": {key: {**plan, "plan_us": plan["plan_us"] / 100} for key, plan in before["plans"].items()}}):
+            baseline.write_text(json.dumps({**before, **change}))
+            worse = self.swage("trace", "ci", "--baseline", baseline, code=1).stdout
+            self.assertIn("worse: ", worse, change)
+            self.assert_fits(worse)
+            self.assertTrue(json.loads(self.swage("trace", "ci", "--baseline", baseline, "--json", code=1).stdout)["regressions"])
+        baseline.write_text("{}")
+        self.assertIn("is no baseline", self.error_of("trace", "ci", "--baseline", baseline))
+
+    def test_help_has_an_example_of_each(self):
+        help = self.swage("help", "trace").stdout
+        self.assert_fits(help)
+        for name in ("top", "show", "why", "diff", "ir", "map", "fusion", "lost", "break-even", "memory", "graph", "timeline",
+                     "replay", "check", "ci"):
+            self.assertIn(f"  swage trace {name} ", help.replace("\n", " \n"), name)
+        self.assertIn("did you mean 'trace'", self.error_of("help", "trase"))
+
     def test_replay_times_both_tiers(self):
         self.swage("run", "seed_rnn", "--tier", "warm", "--steps", 60)
         identity = self.hottest()["id"]

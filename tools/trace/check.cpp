@@ -108,8 +108,7 @@ std::string as_json(const std::vector<Verdict>& verdicts) {
 }  // namespace
 
 void add_check(CLI::App& trace) {
-  CLI::App* const command =
-      trace.add_subcommand("check", "eager against compiled, bit for bit; the op that differs first");
+  CLI::App* const command = trace.add_subcommand("check", "eager against compiled, bit for bit; the op that differs first");
   auto arguments = std::make_shared<TraceArguments>();
   auto seed = std::make_shared<std::uint64_t>(1);
   auto fault = std::make_shared<std::string>();

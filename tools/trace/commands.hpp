@@ -23,6 +23,8 @@ void add_memory(CLI::App& trace);
 void add_graph(CLI::App& trace);
 void add_timeline(CLI::App& trace);
 void add_check(CLI::App& trace);
+void add_map(CLI::App& trace);
+void add_ci(CLI::App& trace);
 void add_replay(CLI::App& trace);
 
 // What most of them take.

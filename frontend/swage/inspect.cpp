@@ -1,0 +1,112 @@
+#include <swage/inspect.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <map>
+
+#include <fmt/format.h>
+
+#include <runtime/engine/event_log.hpp>
+#include <runtime/engine/stream_impl.hpp>
+#include <runtime/trace/difference.hpp>
+#include <swage/detail/call.hpp>
+#include <swage/runtime.hpp>
+
+namespace swage {
+namespace {
+
+bool is_trouble(const Event& event) {
+  switch (event.code) {
+    case EventCode::missed:
+    case EventCode::side_exit:
+    case EventCode::check_failed:
+    case EventCode::escapes_grew:
+    case EventCode::requested:
+    case EventCode::failed:
+    case EventCode::shelved:
+    case EventCode::storm: return true;
+    default: return false;
+  }
+}
+
+const KnownTrace* known_trace(std::uint32_t id) {
+  for (const auto& known : detail::stream().impl().trie.traces())
+    if (known->trace.id == id) return known.get();
+  return nullptr;
+}
+
+std::string words_for(const Event& event) {
+  const KnownTrace* const near = event.trace == 0 ? nullptr : known_trace(event.trace);
+  const auto parting = [&]() -> std::string {
+    if (!near || event.key.op == Op::none) return "";
+    if (event.position >= near->trace.size()) return ": it went on where the trace ends";
+    return ": " + describe_difference(near->trace.keys[event.position], event.key);
+  };
+  const std::string at = event.site.known() ? ", at " + describe(event.site) : "";
+  switch (event.code) {
+    case EventCode::missed:
+      if (event.trace == 0) return "a window followed no known path" + at;
+      return fmt::format("a window left trace {} after {} records{}{}", event.trace, event.position, parting(), at);
+    case EventCode::side_exit:
+      return fmt::format("trace {} was left after {} deferred records{}{}", event.trace, event.position, parting(), at);
+    case EventCode::check_failed:
+      return fmt::format("the plan of trace {} refused the data of record {}", event.trace, event.position);
+    case EventCode::escapes_grew:
+      return fmt::format("a value of trace {} (record {}) outlived its window where it had not before", event.trace,
+                         event.position);
+    case EventCode::requested: return fmt::format("trace {} was handed to the compiler", event.trace);
+    case EventCode::failed: return fmt::format("trace {} could not be compiled", event.trace);
+    case EventCode::shelved: return fmt::format("the plan of trace {} was found not to pay", event.trace);
+    case EventCode::storm:
+      return fmt::format("trace {} is not compiled: too many of its structure were, and did not pay", event.trace);
+    default: return "";
+  }
+}
+
+// Equal words once, with their number.
+std::vector<std::string> troubles_since(std::uint64_t ns) {
+  std::vector<std::string> found;
+  std::map<std::string, std::size_t> counts;
+  for (const Event& event : event_log().events()) {
+    if (event.ns < ns || !is_trouble(event)) continue;
+    std::string words = words_for(event);
+    if (++counts[words] == 1) found.push_back(std::move(words));
+  }
+  for (std::string& words : found)
+    if (const std::size_t n = counts[words]; n > 1) words += fmt::format(" ({} times)", n);
+  return found;
+}
+
+}  // namespace
+
+std::string explain(const std::function<void()>& function) {
+  detail::stream().cut(CutReason::flush, {});
+  const StreamCounters& counters = detail::stream().impl().counters;
+  const std::uint64_t since = nanoseconds_since_start();
+  const std::uint64_t windows = counters.windows.get(), hits = counters.hits.get(), ops = counters.ops.get(),
+                      compiled = counters.compiled_ops.get();
+  function();
+  detail::stream().cut(CutReason::flush, {});
+  std::string text =
+      fmt::format("{} windows, {} of them compiled; {} ops, {} of them compiled\n", counters.windows.get() - windows,
+                  counters.hits.get() - hits, counters.ops.get() - ops, counters.compiled_ops.get() - compiled);
+  for (const std::string& words : troubles_since(since)) text += words + "\n";
+  return text;
+}
+
+NoRecompileScope::NoRecompileScope() : exceptions_(std::uncaught_exceptions()) {
+  detail::stream().cut(CutReason::flush, {});
+  since_ns_ = nanoseconds_since_start();
+}
+
+NoRecompileScope::~NoRecompileScope() noexcept(false) {
+  if (std::uncaught_exceptions() > exceptions_) return;
+  detail::stream().cut(CutReason::flush, {});
+  const std::vector<std::string> found = troubles_since(since_ns_);
+  if (found.empty()) return;
+  std::string text = "inside a NoRecompileScope";
+  for (const std::string& words : found) text += "\n  " + words;
+  throw RecompileError(text);
+}
+
+}  // namespace swage
