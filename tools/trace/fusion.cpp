@@ -2,9 +2,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <jit/inspect.hpp>
-#include <runtime/core/error.hpp>
-#include <tools/cli/usage.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -17,12 +14,7 @@ void add_fusion(CLI::App& trace) {
   command->callback([arguments] {
     const runlog::Run run = open_run(arguments->run);
     const runlog::TraceEntry& entry = trace_named(run, arguments->id);
-    PlanOutline outline;
-    try {
-      outline = outline_plan(entry.trace, escapes_of(entry));
-    } catch (const CompileError& error) {
-      usage_error("{} cannot be compiled: {}", name_of_trace(entry.trace.id), error.what());
-    }
+    const PlanOutline outline = outline_of(entry);
     SourceLines lines(run);
     std::int64_t saved = 0;
     for (const PlanOutline::Group& group : outline.groups) saved += group.saved_bytes;

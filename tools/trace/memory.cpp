@@ -4,9 +4,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <jit/inspect.hpp>
-#include <runtime/core/error.hpp>
-#include <tools/cli/usage.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -19,12 +16,7 @@ void add_memory(CLI::App& trace) {
   command->callback([arguments] {
     const runlog::Run run = open_run(arguments->run);
     const runlog::TraceEntry& entry = trace_named(run, arguments->id);
-    PlanOutline outline;
-    try {
-      outline = outline_plan(entry.trace, escapes_of(entry));
-    } catch (const CompileError& error) {
-      usage_error("{} cannot be compiled: {}", name_of_trace(entry.trace.id), error.what());
-    }
+    const PlanOutline outline = outline_of(entry);
     SourceLines lines(run);
     std::vector<std::size_t> live(outline.groups.size());
     for (const PlanOutline::Buffer& buffer : outline.arena)

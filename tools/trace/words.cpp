@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <runtime/core/error.hpp>
 #include <runtime/trace/difference.hpp>
+#include <tools/cli/usage.hpp>
 #include <tools/trace/run.hpp>
 
 namespace swage::tool {
@@ -140,6 +142,14 @@ std::string state_of(const runlog::TraceEntry& trace) {
   if (!trace.refusal.empty()) return "not compiled: " + trace.refusal;
   if (state & Figures::kPromised) return "known from an earlier process";
   return "runs op by op";
+}
+
+PlanOutline outline_of(const runlog::TraceEntry& trace) {
+  try {
+    return outline_plan(trace.trace, escapes_of(trace));
+  } catch (const CompileError& error) {
+    usage_error("{} cannot be compiled: {}", name_of_trace(trace.trace.id), error.what());
+  }
 }
 
 std::string place_of(const runlog::TraceEntry& trace, RecordIndex i, SourceLines& lines) {

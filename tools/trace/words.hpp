@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <jit/inspect.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/log/reader.hpp>
 #include <tools/trace/source_lines.hpp>
@@ -29,6 +30,8 @@ std::string state_of(const runlog::TraceEntry& trace);
 const runlog::PlanEntry* plan_of(const runlog::TraceEntry& trace);
 // The storages that its plan writes out; where it has none, those that nothing in the trace reads.
 EscapeMask escapes_of(const runlog::TraceEntry& trace);
+// What the compiler makes of it. UsageError where it cannot be compiled.
+PlanOutline outline_of(const runlog::TraceEntry& trace);
 // The line that issued record i, or the nearest record before it whose line is known.
 std::string place_of(const runlog::TraceEntry& trace, RecordIndex i, SourceLines& lines);
 // The lines that issued its ops, those with most ops first.
