@@ -42,7 +42,7 @@ class Bytes {
   bool take(std::vector<T>& values, std::uint64_t n) {
     if (n > bytes_.size() / sizeof(T)) return false;
     values.resize(n);
-    std::memcpy(static_cast<void*>(values.data()), bytes_.data(), n * sizeof(T));
+    if (n > 0) std::memcpy(static_cast<void*>(values.data()), bytes_.data(), n * sizeof(T));
     bytes_.remove_prefix(n * sizeof(T));
     return true;
   }
