@@ -63,12 +63,17 @@ std::string words_for(const Event& event) {
   }
 }
 
+// Of the calling thread, or of the compile thread about a trace of its.
+bool is_mine(const Event& event) {
+  return event.stream == detail::stream().impl().number || (event.stream == 0 && known_trace(event.trace));
+}
+
 // Equal words once, with their number.
 std::vector<std::string> troubles_since(std::uint64_t ns) {
   std::vector<std::string> found;
   std::map<std::string, std::size_t> counts;
   for (const Event& event : event_log().events()) {
-    if (event.ns < ns || !is_trouble(event)) continue;
+    if (event.ns < ns || !is_trouble(event) || !is_mine(event)) continue;
     std::string words = words_for(event);
     if (++counts[words] == 1) found.push_back(std::move(words));
   }

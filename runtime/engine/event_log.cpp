@@ -100,7 +100,7 @@ std::vector<Event> EventLog::events() const {
     for (const runlog::Ring ring : {runlog::Ring::decisions, runlog::Ring::hits})
       writer_.each(ring, [&](const runlog::LoggedEvent& event) {
         events.push_back({event.ns, static_cast<EventCode>(event.code), event.trace, event.position, event.value, event.key,
-                          CallSite{event.site}});
+                          CallSite{event.site}, event.stream});
       });
   }
   std::ranges::stable_sort(events, {}, &Event::ns);
@@ -109,7 +109,7 @@ std::vector<Event> EventLog::events() const {
 
 std::uint64_t EventLog::total() const {
   const std::lock_guard lock(mutex_);
-  const runlog::Header& header = const_cast<runlog::Writer&>(writer_).header();
+  const runlog::Header& header = writer_.header();
   return header.decisions.load() + header.hits.load();
 }
 

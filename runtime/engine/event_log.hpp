@@ -53,7 +53,8 @@ struct Event {
   std::uint32_t position = 0;  // record
   std::uint32_t value = 0;
   KeyHalf key;
-  CallSite site;  // of the record that `key` is of
+  CallSite site;             // of the record that `key` is of
+  std::uint32_t stream = 0;  // whose thread added it; 0: the compile thread
 };
 
 class EventLog {

@@ -322,6 +322,20 @@ class Reading {
 
 }  // namespace
 
+Run::Stream Run::all_streams() const {
+  Stream all;
+  for (const Stream& one : streams) {
+    all.ops += one.ops;
+    all.compiled_ops += one.compiled_ops;
+    all.windows += one.windows;
+    all.hits += one.hits;
+    all.misses += one.misses;
+    all.side_exits += one.side_exits;
+    all.traces += one.traces;
+  }
+  return all;
+}
+
 const TraceEntry* Run::find(std::uint32_t trace) const {
   const auto found = std::ranges::find(traces, trace, [](const TraceEntry& entry) { return entry.trace.id; });
   return found == traces.end() ? nullptr : &*found;

@@ -63,6 +63,7 @@ struct Run {
   std::vector<ModuleEntry> modules;
   std::vector<std::string> damage;  // in words; empty where all that was written could be read
 
+  Stream all_streams() const;                         // their sums, number 0
   const TraceEntry* find(std::uint32_t trace) const;  // null where there is none
 };
 

@@ -32,6 +32,7 @@ class Writer {
   // The parts, one behind the other. Gives the address of the content, which stays; null where there is no room left.
   void* append(BlobKind kind, std::initializer_list<std::string_view> parts) noexcept;
   Header& header() { return *header_; }
+  const Header& header() const { return *header_; }
 
   // The latest events of a ring, oldest first.
   template <class Each>

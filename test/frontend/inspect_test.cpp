@@ -1,6 +1,8 @@
 // What a program is told about itself.
 #include <swage/inspect.hpp>
 
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,6 +47,17 @@ TEST_F(Inspect, ExplainNamesTheFieldAndTheLine) {
   EXPECT_THAT(text, HasSubstr("1 windows, 0 of them compiled"));
   EXPECT_THAT(text, HasSubstr("type of operand 0: f64 instead of f32"));
   EXPECT_THAT(text, HasSubstr("inspect_test.cpp:"));
+}
+
+TEST_F(Inspect, WhatOtherThreadsDoIsNotTold) {
+  const Tensor x = ones({4, 3});
+  for (int i = 0; i < 6; ++i) run(x);
+  const NoRecompileScope scope;
+  const std::string text = explain([&] {
+    run(x);
+    std::thread([] { run(ones({7, 3}, DType::f64)); }).join();
+  });
+  EXPECT_EQ(text, "1 windows, 1 of them compiled; 10 ops, 10 of them compiled\n");
 }
 
 TEST_F(Inspect, NoRecompileScopeFailsWhereSomethingIsCompiled) {

@@ -18,11 +18,7 @@ constexpr int kBaselineVersion = 1;
 std::string structure_of(const runlog::TraceEntry& entry) { return fmt::format("{:016x}", entry.trace.hash); }
 
 nlohmann::ordered_json summary_of(const runlog::Run& run) {
-  std::uint64_t misses = 0, side_exits = 0;
-  for (const auto& stream : run.streams) {
-    misses += stream.misses;
-    side_exits += stream.side_exits;
-  }
+  const runlog::Run::Stream sums = run.all_streams();
   auto plans = nlohmann::ordered_json::object();
   for (const runlog::TraceEntry& entry : run.traces) {
     const runlog::PlanEntry* const plan = plan_of(entry);
@@ -34,7 +30,7 @@ nlohmann::ordered_json summary_of(const runlog::Run& run) {
                                   {"arena_bytes", plan->arena_bytes},
                                   {"plan_us", entry.figures.plan_best_ns * 1e-3}};
   }
-  return {{"swage_baseline", kBaselineVersion}, {"misses", misses},           {"side_exits", side_exits},
+  return {{"swage_baseline", kBaselineVersion}, {"misses", sums.misses},      {"side_exits", sums.side_exits},
           {"compiles", run.compiles},           {"assembled", run.assembled}, {"plans", plans}};
 }
 

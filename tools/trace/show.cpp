@@ -73,7 +73,6 @@ std::string as_json(const runlog::Run& run, const runlog::TraceEntry& entry) {
                       {"site", words.place}});
   }
   const runlog::PlanEntry* const plan = plan_of(entry);
-  const EscapeMask escaping = escapes_of(entry);
   return nlohmann::ordered_json({{"id", name_of_trace(entry.trace.id)},
                                  {"ops", entry.trace.n_ops()},
                                  {"runs", entry.figures.runs},
@@ -86,7 +85,7 @@ std::string as_json(const runlog::Run& run, const runlog::TraceEntry& entry) {
                                  {"escapes", escapes},
                                  {"callers", callers},
                                  {"records", records},
-                                 {"text", print(entry.trace, &escaping)},
+                                 {"text", print(entry.trace, &mask)},
                                  {"notes", plan ? plan->notes : ""},
                                  {"events", events}})
              .dump() +

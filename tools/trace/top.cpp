@@ -55,26 +55,17 @@ std::string as_json(const runlog::Run& run) {
                       {"state", state_of(*trace)},
                       {"refusal", trace->refusal}});
   }
-  auto sums = nlohmann::ordered_json::object();
-  std::uint64_t ops = 0, compiled = 0, windows = 0, hits = 0, misses = 0, exits = 0;
-  for (const auto& stream : run.streams) {
-    ops += stream.ops;
-    compiled += stream.compiled_ops;
-    windows += stream.windows;
-    hits += stream.hits;
-    misses += stream.misses;
-    exits += stream.side_exits;
-  }
+  const runlog::Run::Stream sums = run.all_streams();
   return nlohmann::ordered_json({{"pid", run.pid},
                                  {"command", run.command},
                                  {"state", state_of(run)},
                                  {"seconds", static_cast<double>(run.last_ns) * 1e-9},
-                                 {"ops", ops},
-                                 {"compiled_ops", compiled},
-                                 {"windows", windows},
-                                 {"hits", hits},
-                                 {"misses", misses},
-                                 {"side_exits", exits},
+                                 {"ops", sums.ops},
+                                 {"compiled_ops", sums.compiled_ops},
+                                 {"windows", sums.windows},
+                                 {"hits", sums.hits},
+                                 {"misses", sums.misses},
+                                 {"side_exits", sums.side_exits},
                                  {"compiles", run.compiles},
                                  {"compile_ms", static_cast<double>(run.compile_ns) * 1e-6},
                                  {"traces", traces}})
