@@ -34,7 +34,8 @@ struct Buffers {
 std::string difference(const Trace& trace, RecordIndex storage, const void* want, const void* got, std::size_t bytes);
 
 struct Difference {
-  RecordIndex storage = 0;  // the first one, in the order of the last writes; the trace's size where the plan refused the inputs
+  RecordIndex storage =
+      0;  // the first one, in the order of the last writes; the trace's size where the plan refused the inputs
   std::string words;
 };
 // Runs both several times with different offsets, scalars and inputs.

@@ -74,7 +74,7 @@ struct KnownTrace : std::enable_shared_from_this<KnownTrace> {
   const KnownTrace* next = nullptr;  // stems: what came behind the fork the last time, …
   std::uint32_t next_for = 0;        // … and how often in a row
 
-  runlog::TraceFigures* figures = nullptr;          // as the event log shows them; null where there was no room
+  runlog::TraceFigures* figures = nullptr;       // as the event log shows them; null where there was no room
   std::uint64_t logged_hits = 0, logged_ns = 0;  // when hits were last logged
   void publish() const noexcept;                 // the figures as they are now
   // A hit was counted. The first ones are logged one by one, later ones many at a time.

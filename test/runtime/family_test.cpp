@@ -1,5 +1,4 @@
 // Families in the engine: sizes not seen before are foreseen, and every miss says what differed.
-#include <runtime/trace/difference.hpp>
 #include <runtime/trace/family.hpp>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include <runtime/engine/event_log.hpp>
 #include <runtime/trace/derive.hpp>
+#include <runtime/trace/difference.hpp>
 #include <test/runtime/fakes.hpp>
 
 namespace swage::fake {
