@@ -66,6 +66,7 @@ int run(int argc, char** argv) {
   CLI::App app("Swage: a tensor engine that compiles what a program repeats.", "swage");
   app.set_help_flag("-h,--help", "this text, or that of a command");
   app.get_formatter()->column_width(34);
+  app.require_subcommand(0, 1);  // in `swage help run`, run is a name
   add_run(app);
   add_trace(app);
   add_bench(app);
@@ -82,7 +83,7 @@ int run(int argc, char** argv) {
       const std::vector<std::string> names = names_of_commands(&app);
       if (std::ranges::find(names, about) == names.end())
         return complain(app, fmt::format("there is no command '{}'{}", about, suggestion(about, names)));
-      fmt::print("{}", app.get_subcommand(about)->help());
+      fmt::print("{}", app.get_subcommand(about)->help("swage"));
     } else if (app.get_subcommands().empty() || app.got_subcommand(help)) {
       fmt::print("{}", app.help());
     }

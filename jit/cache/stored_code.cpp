@@ -10,11 +10,6 @@
 #include <runtime/cache/plan_cache.hpp>
 
 namespace swage::jit {
-namespace {
-
-constexpr std::string_view kKind = "code";
-
-}  // namespace
 
 const std::string& code_environment() {
   static const std::string text =
@@ -24,17 +19,19 @@ const std::string& code_environment() {
   return text;
 }
 
-std::optional<CodeImage> load_code(std::string_view program_key) {
-  EntryFolder* const cache = cache_lookups_allowed() ? plan_cache() : nullptr;
-  if (!cache) return std::nullopt;
-  std::optional<std::string> payload = cache->find({kKind, code_environment(), program_key});
-  if (!payload) return std::nullopt;
+std::optional<CodeImage> image_of(std::string_view payload) {
   CodeImage image;
-  if (payload->size() < sizeof image.entry) return std::nullopt;
-  std::memcpy(&image.entry, payload->data(), sizeof image.entry);
-  image.bytes = payload->substr(sizeof image.entry);
+  if (payload.size() < sizeof image.entry) return std::nullopt;
+  std::memcpy(&image.entry, payload.data(), sizeof image.entry);
+  image.bytes = payload.substr(sizeof image.entry);
   if (image.entry >= image.bytes.size()) return std::nullopt;
   return image;
+}
+
+std::optional<CodeImage> load_code(std::string_view program_key) {
+  EntryFolder* const cache = cache_lookups_allowed() ? plan_cache() : nullptr;
+  const std::optional<std::string> payload = cache ? cache->find({kCodeKind, code_environment(), program_key}) : std::nullopt;
+  return payload ? image_of(*payload) : std::nullopt;
 }
 
 void store_code(std::string_view program_key, const CodeImage& image) {
@@ -42,7 +39,7 @@ void store_code(std::string_view program_key, const CodeImage& image) {
   if (!cache) return;
   std::string payload(sizeof image.entry, '\0');
   std::memcpy(payload.data(), &image.entry, sizeof image.entry);
-  cache->store({kKind, code_environment(), program_key}, payload + image.bytes);
+  cache->store({kCodeKind, code_environment(), program_key}, payload + image.bytes);
 }
 
 }  // namespace swage::jit

@@ -26,6 +26,7 @@ constexpr std::uint64_t kLargestEntry = std::uint64_t{64} << 20;
 constexpr std::int64_t kStaleSeconds = 60;  // a writer needs milliseconds
 constexpr std::int64_t kUseSeconds = 60;    // how exactly the last use is kept
 constexpr int kMostFailures = 4;
+constexpr std::string_view kPartial = "partial";  // the kind of what is being written
 
 // Before the environment, the key and the payload, in this order.
 struct Header {
@@ -63,24 +64,6 @@ class Descriptor {
 
 std::string environment_name(std::string_view environment) { return digest_name(environment).substr(0, 16); }
 
-std::string file_name(const EntryKey& key) {
-  return fmt::format("{}-{}.{}", environment_name(key.environment), digest_name(key.key), key.kind);
-}
-
-// The kind of an entry by the name of its file; empty for other files.
-std::string_view kind_of_name(std::string_view name) {
-  constexpr std::size_t kEnvironment = 16, kKey = 32;
-  if (name.size() < kEnvironment + kKey + 3 || name[kEnvironment] != '-' || name[kEnvironment + 1 + kKey] != '.') return {};
-  const auto hexadecimal = [](std::string_view text) {
-    return std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
-  };
-  const std::string_view kind = name.substr(kEnvironment + 1 + kKey + 1);
-  const bool letters = std::ranges::all_of(kind, [](unsigned char c) { return std::islower(c) != 0; });
-  return hexadecimal(name.substr(0, kEnvironment)) && hexadecimal(name.substr(kEnvironment + 1, kKey)) && letters
-             ? kind
-             : std::string_view();
-}
-
 bool is_temporary(std::string_view name) { return name.starts_with(".") && name.ends_with(".partial"); }
 
 std::string reason(int error) { return std::strerror(error); }  // NOLINT(concurrency-mt-unsafe): glibc's is for known errors
@@ -97,8 +80,40 @@ bool read_all(int fd, std::string& bytes) {
   return true;
 }
 
-// What is wrong with the bytes of an entry; empty if nothing. `entry` is filled only then.
-std::string_view parse(std::string_view bytes, Entry& entry) {
+std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
+}  // namespace
+
+std::string name_of(const EntryKey& key) {
+  return fmt::format("{}-{}.{}", environment_name(key.environment), digest_name(key.key), key.kind);
+}
+
+std::string_view kind_of_name(std::string_view name) {
+  constexpr std::size_t kEnvironment = 16, kKey = 32;
+  if (name.size() < kEnvironment + kKey + 3 || name[kEnvironment] != '-' || name[kEnvironment + 1 + kKey] != '.') return {};
+  const auto hexadecimal = [](std::string_view text) {
+    return std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+  };
+  const std::string_view kind = name.substr(kEnvironment + 1 + kKey + 1);
+  const bool letters = std::ranges::all_of(kind, [](unsigned char c) { return std::islower(c) != 0; });
+  return hexadecimal(name.substr(0, kEnvironment)) && hexadecimal(name.substr(kEnvironment + 1, kKey)) && letters
+             ? kind
+             : std::string_view();
+}
+
+std::string encode(const EntryKey& key, std::string_view payload) {
+  Header header;
+  header.environment_bytes = static_cast<std::uint32_t>(key.environment.size());
+  header.key_bytes = key.key.size();
+  header.payload_bytes = payload.size();
+  std::string bytes(sizeof header, '\0');
+  bytes.append(key.environment).append(key.key).append(payload);
+  header.sum = sum_of(header, std::string_view(bytes).substr(sizeof header));
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
+std::string_view decode(std::string_view bytes, Entry& entry) {
   Header header;
   if (bytes.size() < sizeof header) return "it is cut off";
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -114,10 +129,6 @@ std::string_view parse(std::string_view bytes, Entry& entry) {
   entry.payload = rest.substr(header.environment_bytes + header.key_bytes);
   return {};
 }
-
-std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
-
-}  // namespace
 
 std::unique_ptr<EntryFolder> EntryFolder::open(const std::filesystem::path& path, std::uint64_t limit, std::string& why_not) {
   const auto refuse = [&](std::string_view why) {
@@ -144,36 +155,56 @@ void EntryFolder::reject(const std::string& name, std::string_view why) {
   unlinkat(folder_, name.c_str(), 0);
 }
 
-std::optional<Entry> EntryFolder::read(const std::string& name) {
+std::optional<Entry> EntryFolder::load(const std::string& name, bool is_use, std::string& why_not, bool& bad) const {
+  bad = false;
   const Descriptor file(openat(folder_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) {
-    if (errno != ENOENT) event_log().remark(fmt::format("cache: entry {} cannot be read: {}", name, reason(errno)));
+    if (errno != ENOENT) why_not = "it cannot be read: " + reason(errno);
     return std::nullopt;
   }
   struct stat status{};
   if (fstat(file.get(), &status) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || static_cast<std::uint64_t>(status.st_size) > kLargestEntry) {
-    event_log().remark(fmt::format("cache: entry {} is rejected: it is not a file of ours", name));
+    why_not = "it is not a file of ours";
     return std::nullopt;
   }
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   Entry entry;
-  if (!read_all(file.get(), bytes)) {
-    reject(name, "it is cut off");
-    return std::nullopt;
-  }
-  if (const std::string_view wrong = parse(bytes, entry); !wrong.empty()) {
-    reject(name, wrong);
-    return std::nullopt;
-  }
+  why_not = read_all(file.get(), bytes) ? decode(bytes, entry) : "it is cut off";
+  bad = !why_not.empty();
+  if (bad) return std::nullopt;
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  if (now.tv_sec - status.st_mtim.tv_sec > kUseSeconds) futimens(file.get(), nullptr);  // who may not, does not
+  if (is_use && now.tv_sec - status.st_mtim.tv_sec > kUseSeconds) futimens(file.get(), nullptr);  // who may not, does not
   return entry;
 }
 
+std::optional<Entry> EntryFolder::read(const std::string& name) {
+  std::string why_not;
+  bool bad = false;
+  std::optional<Entry> entry = load(name, true, why_not, bad);
+  if (bad)
+    reject(name, why_not);
+  else if (!why_not.empty())
+    event_log().remark(fmt::format("cache: entry {} is not used: {}", name, why_not));
+  return entry;
+}
+
+std::optional<Entry> EntryFolder::examine(const std::string& name, std::string& why_not) const {
+  bool bad = false;
+  why_not.clear();
+  return load(name, false, why_not, bad);
+}
+
+bool EntryFolder::remove(const std::string& name) {
+  struct stat status{};
+  if (kind_of_name(name).empty() && !is_temporary(name)) return false;
+  if (fstatat(folder_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  return S_ISREG(status.st_mode) && status.st_uid == geteuid() && unlinkat(folder_, name.c_str(), 0) == 0;
+}
+
 std::optional<std::string> EntryFolder::find(const EntryKey& key) {
-  const std::string name = file_name(key);
+  const std::string name = name_of(key);
   std::optional<Entry> entry = read(name);
   if (!entry) return std::nullopt;
   if (entry->environment != key.environment) {
@@ -187,7 +218,7 @@ std::optional<std::string> EntryFolder::find(const EntryKey& key) {
   return std::move(entry->payload);
 }
 
-void EntryFolder::drop(const EntryKey& key) { unlinkat(folder_, file_name(key).c_str(), 0); }
+void EntryFolder::drop(const EntryKey& key) { unlinkat(folder_, name_of(key).c_str(), 0); }
 
 bool EntryFolder::write(const std::string& name, std::string_view bytes, std::string& why_not) {
   static std::atomic<std::uint32_t> count{0};
@@ -226,15 +257,8 @@ bool EntryFolder::write(const std::string& name, std::string_view bytes, std::st
 
 bool EntryFolder::store(const EntryKey& key, std::string_view payload) {
   if (failures_.load(std::memory_order_relaxed) >= kMostFailures) return false;
-  Header header;
-  header.environment_bytes = static_cast<std::uint32_t>(key.environment.size());
-  header.key_bytes = key.key.size();
-  header.payload_bytes = payload.size();
-  std::string bytes(sizeof header, '\0');
-  bytes.append(key.environment).append(key.key).append(payload);
-  header.sum = sum_of(header, std::string_view(bytes).substr(sizeof header));
-  std::memcpy(bytes.data(), &header, sizeof header);
-  const std::string name = file_name(key);
+  const std::string bytes = encode(key, payload);
+  const std::string name = name_of(key);
   std::string why_not;
   bool written = false;
   if (bytes.size() > std::min(limit_, kLargestEntry))
@@ -273,7 +297,7 @@ std::vector<EntryInfo> EntryFolder::list_where(std::string_view prefix, std::str
   if (!folder) return entries;
   again.release();
   while (const dirent* found = readdir(folder)) {
-    const std::string_view name = found->d_name, kind = is_temporary(name) ? "partial" : kind_of_name(name);
+    const std::string_view name = found->d_name, kind = is_temporary(name) ? kPartial : kind_of_name(name);
     struct stat status{};
     if (kind.empty() || !name.starts_with(prefix) || (!wanted.empty() && kind != wanted)) continue;
     if (fstatat(folder_, found->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
@@ -294,20 +318,22 @@ std::vector<EntryInfo> EntryFolder::list(std::string_view kind, std::string_view
   return list_where(environment_name(environment) + '-', kind);
 }
 
-std::size_t EntryFolder::sweep(std::uint64_t bytes) {
-  const std::vector<EntryInfo> entries = list();
+bool EntryFolder::is_left_behind(const EntryInfo& entry) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  const std::int64_t stale = nanoseconds(now) - kStaleSeconds * 1'000'000'000;
+  return entry.kind == kPartial && entry.last_use <= nanoseconds(now) - kStaleSeconds * 1'000'000'000;
+}
+
+std::size_t EntryFolder::sweep(std::uint64_t bytes) {
+  const std::vector<EntryInfo> entries = list();
   std::uint64_t total = 0;
   for (const EntryInfo& entry : entries) total += entry.bytes;
   // Some room, so that the next entries do not each sweep again.
   const std::uint64_t goal = total > bytes ? bytes - bytes / 8 : bytes;
   std::size_t dropped = 0;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    const bool partial = entry->kind == "partial";
-    if (partial ? entry->last_use > stale && bytes > 0 : total <= goal) continue;
-    if (unlinkat(folder_, entry->name.c_str(), 0) != 0) continue;
+    if (entry->kind == kPartial ? !is_left_behind(*entry) && bytes > 0 : total <= goal) continue;
+    if (!remove(entry->name)) continue;
     total -= entry->bytes;
     ++dropped;
   }

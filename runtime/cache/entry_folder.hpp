@@ -35,6 +35,13 @@ struct Entry {
   std::string environment, key, payload;
 };
 
+// The bytes of an entry's file, its name, and back: what is wrong with such bytes in words, empty if nothing. `entry` is filled only then.
+std::string encode(const EntryKey& key, std::string_view payload);
+std::string name_of(const EntryKey& key);
+std::string_view decode(std::string_view bytes, Entry& entry);
+// The kind of an entry by the name of its file; empty for files that are none.
+std::string_view kind_of_name(std::string_view name);
+
 class EntryFolder {
  public:
   // Makes the folder if need be. Null, and the reason in `why_not`, where it cannot be used: it belongs to somebody else, others may
@@ -54,9 +61,16 @@ class EntryFolder {
   // Drops an entry, with a reason in the event log.
   void reject(const std::string& name, std::string_view why);
 
+  // The same for who only looks: nothing is dropped, and it does not count as a use. Nothing and no reason where there is no such file.
+  std::optional<Entry> examine(const std::string& name, std::string& why_not) const;
+  // True where there was such an entry. Files that are no entries stay.
+  bool remove(const std::string& name);
+
   // All entries, latest use first; with an environment only those of it, found by their names.
   std::vector<EntryInfo> list() const;
   std::vector<EntryInfo> list(std::string_view kind, std::string_view environment) const;
+  // Whether this is what a writer that was killed left behind.
+  static bool is_left_behind(const EntryInfo& entry);
   // Drops the least recently used until at most `bytes` are left, and what killed writers left behind. Returns how many went.
   std::size_t sweep(std::uint64_t bytes);
   std::size_t clear() { return sweep(0); }
@@ -67,6 +81,8 @@ class EntryFolder {
  private:
   EntryFolder(std::filesystem::path path, std::uint64_t limit, int folder)
       : path_(std::move(path)), limit_(limit), folder_(folder) {}
+  // `bad`: it is a file of ours that holds no entry.
+  std::optional<Entry> load(const std::string& name, bool is_use, std::string& why_not, bool& bad) const;
   bool write(const std::string& name, std::string_view bytes, std::string& why_not);
   void make_room(std::uint64_t bytes);
   std::vector<EntryInfo> list_where(std::string_view prefix, std::string_view kind) const;

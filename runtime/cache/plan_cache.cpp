@@ -17,19 +17,6 @@ std::atomic<bool> lookups = true;
 std::atomic<EntryFolder*> folder = nullptr;
 std::once_flag opened;
 
-bool parse_bytes(std::string_view text, std::uint64_t& bytes) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  if (error != std::errc{}) return false;
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  int shift = 0;
-  if (unit == "K") shift = 10;
-  if (unit == "M") shift = 20;
-  if (unit == "G") shift = 30;
-  if ((shift == 0 && !unit.empty()) || bytes > (~std::uint64_t{0} >> shift)) return false;
-  bytes <<= shift;
-  return true;
-}
-
 std::string_view or_empty(const char* value) { return value ? value : ""; }
 
 void open(const CacheSettings& settings) {
@@ -47,6 +34,19 @@ void open(const CacheSettings& settings) {
 }
 
 }  // namespace
+
+bool parse_bytes(std::string_view text, std::uint64_t& bytes) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (error != std::errc{}) return false;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  int shift = 0;
+  if (unit == "K") shift = 10;
+  if (unit == "M") shift = 20;
+  if (unit == "G") shift = 30;
+  if ((shift == 0 && !unit.empty()) || bytes > (~std::uint64_t{0} >> shift)) return false;
+  bytes <<= shift;
+  return true;
+}
 
 CacheSettings cache_settings() {
   CacheSettings settings;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include <runtime/cache/entry_folder.hpp>
 
@@ -17,6 +18,8 @@ struct CacheSettings {
   std::uint64_t bytes = std::uint64_t{256} << 20;
   std::string remark;  // why there is none, or what of the environment was not understood
 };
+// "1000", "64K", "64M" or "2G"; false for other texts.
+bool parse_bytes(std::string_view text, std::uint64_t& bytes);
 CacheSettings cache_settings();  // from the environment
 
 // Opened at first use; null where there is none, for the reason in the event log.

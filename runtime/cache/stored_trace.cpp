@@ -11,8 +11,6 @@
 namespace swage {
 namespace {
 
-constexpr std::string_view kKind = "trace";
-
 // Numbers of a varying number of bytes, seven bits each; small ones are most of a trace.
 class Writer {
  public:
@@ -80,11 +78,6 @@ class Numbering {
   std::unordered_map<Id, std::uint64_t> numbers_;
   std::vector<Id> ids_;
 };
-
-const std::string& environment() {
-  static const std::string text = fmt::format("swage trace 1; build {}", own_build_id());
-  return text;
-}
 
 }  // namespace
 
@@ -181,6 +174,30 @@ std::optional<Trace> trace_of_key(std::string_view key) {
   return trace;
 }
 
+const std::string& trace_environment() {
+  static const std::string text = fmt::format("swage trace 1; build {}", own_build_id());
+  return text;
+}
+
+std::optional<StoredTrace> stored_trace_of(const Entry& entry, std::string& why_not) {
+  std::optional<Trace> trace = trace_of_key(entry.key);
+  if (!trace) {
+    why_not = "it holds no trace";
+    return std::nullopt;
+  }
+  StoredTrace stored;
+  stored.escapes = EscapeMask(trace->size());
+  Reader payload(entry.payload);
+  stored.eager_ns = std::bit_cast<double>(payload.word());
+  while (payload.good() && !payload.at_end()) stored.escapes.set(static_cast<RecordIndex>(payload.below(trace->size())));
+  if (!payload.good()) {
+    why_not = "its escapes are none of its records";
+    return std::nullopt;
+  }
+  stored.trace = std::move(*trace);
+  return stored;
+}
+
 void store_trace(const Trace& trace, const EscapeMask& escapes, double eager_ns) {
   EntryFolder* const cache = plan_cache();
   if (!cache) return;
@@ -188,38 +205,31 @@ void store_trace(const Trace& trace, const EscapeMask& escapes, double eager_ns)
   payload.add(std::bit_cast<std::uint64_t>(eager_ns));
   for (RecordIndex i = 0; i < trace.size(); ++i)
     if (escapes.test(i)) payload.add(i);
-  cache->store({kKind, environment(), trace_key(trace)}, payload.take());
+  cache->store({kTraceKind, trace_environment(), trace_key(trace)}, payload.take());
 }
 
 void drop_trace(const Trace& trace) {
-  if (EntryFolder* const cache = plan_cache()) cache->drop({kKind, environment(), trace_key(trace)});
+  if (EntryFolder* const cache = plan_cache()) cache->drop({kTraceKind, trace_environment(), trace_key(trace)});
 }
 
 std::vector<StoredTrace> load_traces(std::size_t most) {
   std::vector<StoredTrace> traces;
   EntryFolder* const cache = cache_lookups_allowed() ? plan_cache() : nullptr;
   if (!cache) return traces;
-  for (const EntryInfo& info : cache->list(kKind, environment())) {
+  for (const EntryInfo& info : cache->list(kTraceKind, trace_environment())) {
     if (traces.size() == most) break;
     const std::optional<Entry> entry = cache->read(info.name);
     if (!entry) continue;
-    if (entry->environment != environment()) {
+    if (entry->environment != trace_environment()) {
       cache->reject(info.name, "it was made by or for something else: " + entry->environment);
       continue;
     }
-    std::optional<Trace> trace = trace_of_key(entry->key);
-    if (!trace) {
-      cache->reject(info.name, "it holds no trace");
-      continue;
-    }
-    StoredTrace stored;
-    stored.escapes = EscapeMask(trace->size());
-    Reader payload(entry->payload);
-    stored.eager_ns = std::bit_cast<double>(payload.word());
-    while (payload.good() && !payload.at_end()) stored.escapes.set(static_cast<RecordIndex>(payload.below(trace->size())));
-    if (!payload.good()) continue;
-    stored.trace = std::move(*trace);
-    traces.push_back(std::move(stored));
+    std::string why_not;
+    std::optional<StoredTrace> stored = stored_trace_of(*entry, why_not);
+    if (stored)
+      traces.push_back(std::move(*stored));
+    else
+      cache->reject(info.name, why_not);
   }
   return traces;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <runtime/cache/entry_folder.hpp>
 #include <runtime/trace/trace.hpp>
 
 namespace swage {
@@ -20,6 +21,11 @@ struct StoredTrace {
 std::string trace_key(const Trace& trace);
 // Interns what it reads. Nothing where the text is not one that `trace_key` wrote.
 std::optional<Trace> trace_of_key(std::string_view key);
+
+// What an entry of the plan cache holds. Nothing, and what is wrong with it in words, where it is damaged.
+inline constexpr std::string_view kTraceKind = "trace";
+const std::string& trace_environment();
+std::optional<StoredTrace> stored_trace_of(const Entry& entry, std::string& why_not);
 
 // In the plan cache. `load_traces` gives the most recently used ones of this build, at most `most`.
 void store_trace(const Trace& trace, const EscapeMask& escapes, double eager_ns);

@@ -16,7 +16,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <runtime/cache/bundle.hpp>
 #include <runtime/cache/plan_cache.hpp>
+#include <runtime/core/error.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <test/runtime/temporary_folder.hpp>
 
@@ -357,6 +359,62 @@ TEST_F(EntryFolderTest, ReadsFromAFolderThatItMayNotWriteTo) {
   });
   ASSERT_EQ(chmod(path.c_str(), 0700), 0);
   EXPECT_EQ(status, 0);
+}
+
+TEST(Bundle, GivesWhatWasPutIn) {
+  EXPECT_TRUE(unbundle(bundle({}), "it").empty());
+  const std::vector<BundledEntry> entries = {{"code", {"here", "a", payload_of(8, 200)}}, {"trace", {"there", "b", ""}}};
+  const auto again = unbundle(bundle(entries), "it");
+  ASSERT_EQ(again.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(again[i].kind, entries[i].kind);
+    EXPECT_EQ(again[i].entry.environment, entries[i].entry.environment);
+    EXPECT_EQ(again[i].entry.key, entries[i].entry.key);
+    EXPECT_EQ(again[i].entry.payload, entries[i].entry.payload);
+  }
+}
+
+TEST(Bundle, IsRefusedWholeWhereverItIsDamaged) {
+  const std::string whole = bundle({{"code", {"here", "a", payload_of(9, 60)}}, {"trace", {"there", "b", "c"}}});
+  for (std::size_t n = 0; n < whole.size(); ++n) EXPECT_THROW(unbundle(whole.substr(0, n), "it"), ValueError) << n;
+  EXPECT_THROW(unbundle(whole + '\0', "it"), ValueError);
+  for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    std::string flipped = whole;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    EXPECT_THROW(unbundle(flipped, "it"), ValueError) << "bit " << bit;
+  }
+}
+
+TEST_F(EntryFolderTest, WhoOnlyLooksChangesNothing) {
+  const auto folder = open(path);
+  folder->store(key_of("a"), "x");
+  const std::filesystem::path file = only_file(path);
+  const timespec old[2] = {{1000, 0}, {1000, 0}};
+  utimensat(AT_FDCWD, file.c_str(), old, 0);
+  std::string why_not;
+  EXPECT_EQ(folder->examine(file.filename(), why_not)->payload, "x");
+  EXPECT_EQ(folder->list()[0].last_use, 1'000'000'000'000);
+  write(file, "damaged");
+  EXPECT_FALSE(folder->examine(file.filename(), why_not));
+  EXPECT_EQ(why_not, "it is cut off");
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_FALSE(folder->examine("0000", why_not));
+  EXPECT_EQ(why_not, "");
+  EXPECT_THAT(remarks(), IsEmpty());
+}
+
+TEST_F(EntryFolderTest, RemovesEntriesAlone) {
+  const auto folder = open(path);
+  folder->store(key_of("a"), "x");
+  const std::string name = only_file(path).filename();
+  write(path / "notes.txt", "mine");
+  std::filesystem::create_symlink("notes.txt", path / name_of(key_of("b")));
+  std::filesystem::create_directory(path / name_of(key_of("c")));
+  for (const std::string& other : {std::string("notes.txt"), name_of(key_of("b")), name_of(key_of("c")), name_of(key_of("d"))})
+    EXPECT_FALSE(folder->remove(other)) << other;
+  folder->clear();
+  EXPECT_FALSE(folder->remove(name));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path), {}), 3);
 }
 
 TEST(CacheSettings, ComeFromTheEnvironment) {

@@ -82,6 +82,10 @@ class RunCommand(command.CommandTest):
         self.assertLess(limits["sgemm_gflops"], 1.1 * limits["fma_gflops"])
         self.assertIn("memory", limits["copy_gbs"])
 
+    def test_help_names_any_command(self):
+        for name in ("run", "trace", "cache", "bench", "demo", "doctor"):
+            self.assertIn(f"Usage: swage {name}", self.swage("help", name).stdout)
+
     def test_help_fits(self):
         for arguments in (["help"], ["--help"], [], ["run", "--help"], ["trace"], ["trace", "ir", "--help"], ["bench"]):
             self.assert_fits(self.swage(*arguments).stdout)

@@ -1,103 +1,53 @@
-// `swage cache`: what is stored on disk for later processes.
-#include <chrono>
-#include <map>
+// `swage cache`: the plans that are stored on disk for later processes, and their code.
 #include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <runtime/cache/plan_cache.hpp>
+#include <tools/cache/commands.hpp>
+#include <tools/cache/entries.hpp>
 #include <tools/cli/commands.hpp>
-#include <tools/cli/usage.hpp>
 
 namespace swage::tool {
 namespace {
 
-std::string size_text(std::uint64_t bytes) {
-  if (bytes < 10'000) return fmt::format("{} B", bytes);
-  if (bytes < 10'000'000) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / (1 << 10));
-  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
-}
-
-std::string age_text(std::int64_t last_use) {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const std::int64_t seconds = std::max<std::int64_t>(now - last_use / 1'000'000'000, 0);
-  if (seconds < 120) return fmt::format("{} s ago", seconds);
-  if (seconds < 120 * 60) return fmt::format("{} min ago", seconds / 60);
-  if (seconds < 48 * 3600) return fmt::format("{} h ago", seconds / 3600);
-  return fmt::format("{} days ago", seconds / 86400);
-}
-
-// The folder, or the reason why there is none; the latter is no mistake of the user's.
-std::unique_ptr<EntryFolder> open(std::string& why_not) {
-  const CacheSettings settings = cache_settings();
-  if (!settings.folder.empty()) return EntryFolder::open(settings.folder, settings.bytes, why_not);
-  why_not = settings.remark;
-  return nullptr;
-}
-
-std::unique_ptr<EntryFolder> open_or_say() {
-  std::string why_not;
-  auto folder = open(why_not);
-  if (!folder) fmt::print("no plan cache: {}\n", why_not);
-  return folder;
-}
-
-void info() {
-  const auto folder = open_or_say();
-  if (!folder) return;
-  struct Sum {
-    std::size_t entries = 0;
-    std::uint64_t bytes = 0;
-  };
-  std::map<std::string, Sum> by_kind;
-  Sum all;
-  for (const EntryInfo& entry : folder->list()) {
-    for (Sum* sum : {&all, &by_kind[entry.kind]}) {
-      ++sum->entries;
-      sum->bytes += entry.bytes;
-    }
-  }
-  fmt::print("{:<8} {}\n", "folder", folder->path().string());
-  fmt::print("{:<8} {}\n", "limit", size_text(folder->limit()));
-  fmt::print("{:<8} {} in {} entries\n", "used", size_text(all.bytes), all.entries);
-  for (const auto& [kind, sum] : by_kind) fmt::print("{:<8} {} in {} entries\n", kind, size_text(sum.bytes), sum.entries);
-}
-
-void list() {
-  const auto folder = open_or_say();
-  if (!folder) return;
-  fmt::print("{:<8} {:>10} {:>12}  {}\n", "kind", "size", "last use", "name");
-  for (const EntryInfo& entry : folder->list())
-    fmt::print("{:<8} {:>10} {:>12}  {}\n", entry.kind, size_text(entry.bytes), age_text(entry.last_use), entry.name);
-}
-
-void clear() {
-  const auto folder = open_or_say();
-  if (folder) fmt::print("{} entries dropped\n", folder->clear());
-}
+constexpr const char* kExamples =
+    R"(Examples (SWAGE_CACHE names the folder, SWAGE_CACHE_BYTES its limit; ID is as `ls` shows it)
+  swage cache ls                          each plan, and whether this build can use it
+  swage cache show 3f2a                   its ops, what was stored with it, its code
+  swage cache verify                      reads every entry; exits 1 where one is damaged
+  swage cache gc --older-than 30          drops what is damaged, foreign, or long unused
+  swage cache gc --limit 64M --dry-run    says what would go
+  swage cache export plans.swageplans     all that this build can use, in one file
+  swage cache import plans.swageplans     into this folder; every entry is checked first
+  swage cache clear                       drops all of it)";
 
 }  // namespace
 
 std::string cache_summary() {
   std::string why_not;
-  const auto folder = open(why_not);
+  const auto folder = open_folder(why_not);
   if (!folder) return "none: " + why_not;
   std::uint64_t bytes = 0;
   const auto entries = folder->list();
   for (const EntryInfo& entry : entries) bytes += entry.bytes;
-  return fmt::format("{} of {} in {} entries, {}", size_text(bytes), size_text(folder->limit()), entries.size(),
+  return fmt::format("{} of {} in {}, {}", size_text(bytes), size_text(folder->limit()), count_text(entries.size()),
                      folder->path().string());
 }
 
 void add_cache(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("cache", "what is stored on disk for later processes");
-  command->add_subcommand("info", "where it is, and how much it holds")->callback(info);
-  command->add_subcommand("list", "its entries, latest use first")->callback(list);
-  command->add_subcommand("clear", "drops all of them")->callback(clear);
-  command->callback([command] {
-    if (command->get_subcommands().empty()) info();
+  CLI::App* const cache = app.add_subcommand("cache", "the plans on disk, for later processes");
+  add_cache_ls(*cache);
+  add_cache_show(*cache);
+  add_cache_verify(*cache);
+  add_cache_gc(*cache);
+  add_cache_export(*cache);
+  add_cache_import(*cache);
+  add_cache_clear(*cache);
+  cache->footer(kExamples);
+  cache->require_subcommand(0, 1);
+  cache->callback([cache] {
+    if (cache->get_subcommands().empty()) list_cache(false, false);
   });
 }
 
