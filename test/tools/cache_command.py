@@ -309,7 +309,7 @@ class CacheCommand(CommandTest):
         self.assertIn("no such file", self.error_of("cache", "import", "nothing"))
         self.assertIn("no such file", self.error_of("cache", "import", self.folder))
         file.write_bytes(whole)
-        self.assertIn("SWAGE_CACHE_BYTES", self.error_of("cache", "import", file, SWAGE_CACHE_BYTES="8K"))
+        self.assertIn("SWAGE_CACHE_BYTES", self.error_of("cache", "import", file, SWAGE_CACHE_BYTES="6K"))
         self.assertEqual(self.entries(), [])
 
     def test_what_another_build_exported_is_refused(self):

@@ -132,11 +132,13 @@ Imported put_in_place(EntryFolder& folder, std::vector<BundledEntry>& bundled) {
       ++result.refused[fmt::format("{}: {}", label_of(entry.state), entry.why)];
       continue;
     }
-    bytes += entry.entry->key.size() + entry.entry->payload.size();
+    constexpr std::uint64_t kBlock = 4096;  // what it takes on disk
+    bytes += (encode({one.kind, entry.entry->environment, entry.entry->key}, entry.entry->payload).size() + kBlock - 1) /
+             kBlock * kBlock;
     good.push_back(std::move(entry));
   }
   if (bytes > folder.limit())
-    usage_error("the cache may hold {}, and these entries have {}: SWAGE_CACHE_BYTES raises the limit",
+    usage_error("the cache may hold {}, and these entries take {}: SWAGE_CACHE_BYTES raises the limit",
                 size_text(folder.limit()), size_text(bytes));
   for (const StoredEntry& entry : good) {
     StoredEntry present;
