@@ -121,6 +121,8 @@ class CacheCommand(CommandTest):
         self.assertEqual(self.listed(), [])
         self.assertIn("0 entries", self.swage("cache", "ls").stdout)
         self.run_workload("seed_rnn", "--steps", "30")
+        for path in self.cache.iterdir():
+            os.utime(path, (time.time() - 86400 * 3.5,) * 2)
         entries = self.json_of("ls")
         self.assertEqual(entries["folder"], str(self.cache))
         self.assertEqual(entries["limit_bytes"], 256 << 20)
@@ -130,6 +132,7 @@ class CacheCommand(CommandTest):
         self.assertIn(18, [entry["ops"] for entry in entries["entries"]])
         text, all = self.swage("cache", "ls").stdout, self.swage("cache", "ls", "--code").stdout
         self.assertEqual(text, self.swage("cache").stdout)
+        self.assertIn("3 days ago", text)
         for entry in entries["entries"]:
             self.assertEqual(entry["id"] in text, entry["kind"] == "plan")
             self.assertIn(entry["id"], all)
