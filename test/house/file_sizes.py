@@ -4,7 +4,7 @@
 import house
 
 LIMIT = 600
-SUFFIXES = {".cpp", ".hpp", ".h", ".cu", ".py", ".cmake", ".txt", ".md", ".sh", ""}
+SUFFIXES = {".cpp", ".hpp", ".h", ".cu", ".py", ".cmake", ".txt", ".md", ".sh", ".html", ".css", ".js", ""}
 
 
 def main():

@@ -200,7 +200,7 @@ class TraceCommand(command.CommandTest):
         help = self.swage("help", "trace").stdout
         self.assert_fits(help)
         for name in ("top", "show", "why", "diff", "ir", "map", "fusion", "lost", "break-even", "memory", "graph", "timeline",
-                     "replay", "check", "ci"):
+                     "replay", "check", "report", "ci"):
             self.assertIn(f"  swage trace {name} ", help.replace("\n", " \n"), name)
         self.assertIn("did you mean 'trace'", self.error_of("help", "trase"))
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -46,26 +47,29 @@ std::vector<Balance> balances(const runlog::Run& run) {
 
 }  // namespace
 
+Json answer_break_even(const runlog::Run& run) {
+  Json list = Json::array();
+  for (const Balance& b : balances(run))
+    list.push_back({{"plan", fmt::format("p{}", b.plan->id)},
+                    {"trace", name_of_trace(b.trace->trace.id)},
+                    {"cost_ms", b.cost_ms},
+                    {"gain_us", b.gain_us},
+                    {"hits", b.trace->figures.hits},
+                    {"break_even_hits", std::isfinite(b.runs_until) ? Json(b.runs_until) : Json()},
+                    {"verdict", b.verdict}});
+  return {{"plans", list}};
+}
+
 void add_break_even(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("break-even", "per plan: what it cost, what a run gains, whether it has paid");
   auto arguments = take_run(*command);
   command->callback([arguments] {
     const runlog::Run run = open_run(arguments->run);
-    const auto list = balances(run);
     if (arguments->json) {
-      auto array = nlohmann::ordered_json::array();
-      for (const Balance& b : list)
-        array.push_back(
-            {{"plan", fmt::format("p{}", b.plan->id)},
-             {"trace", name_of_trace(b.trace->trace.id)},
-             {"cost_ms", b.cost_ms},
-             {"gain_us", b.gain_us},
-             {"hits", b.trace->figures.hits},
-             {"break_even_hits", std::isfinite(b.runs_until) ? nlohmann::ordered_json(b.runs_until) : nlohmann::ordered_json()},
-             {"verdict", b.verdict}});
-      fmt::print("{}\n", nlohmann::ordered_json({{"plans", array}}).dump());
+      print_json(answer_break_even(run));
       return;
     }
+    const auto list = balances(run);
     if (list.empty()) {
       fmt::print("no plan was made\n");
       return;

@@ -12,6 +12,7 @@
 #include <runtime/core/error.hpp>
 #include <runtime/core/planted_fault.hpp>
 #include <tools/cli/usage.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -93,8 +94,8 @@ std::string as_text(const std::vector<Verdict>& verdicts) {
   return text;
 }
 
-std::string as_json(const std::vector<Verdict>& verdicts) {
-  auto list = nlohmann::ordered_json::array();
+Json as_json(const std::vector<Verdict>& verdicts) {
+  Json list = Json::array();
   for (const Verdict& v : verdicts)
     list.push_back({{"id", v.trace},
                     {"state", v.state},
@@ -102,7 +103,7 @@ std::string as_json(const std::vector<Verdict>& verdicts) {
                     {"op", v.op},
                     {"group", v.group},
                     {"site", v.place}});
-  return nlohmann::ordered_json({{"traces", list}}).dump() + "\n";
+  return {{"traces", list}};
 }
 
 }  // namespace
@@ -135,7 +136,10 @@ void add_check(CLI::App& trace) {
     } else {
       verdicts.push_back(checker.check(trace_named(run, arguments->id), lines));
     }
-    fmt::print("{}", arguments->json ? as_json(verdicts) : as_text(verdicts));
+    if (arguments->json)
+      print_json(as_json(verdicts));
+    else
+      fmt::print("{}", as_text(verdicts));
     const auto differs = [](const Verdict& verdict) { return verdict.state == "differs"; };
     if (std::ranges::any_of(verdicts, differs)) throw CLI::RuntimeError(1);
   });

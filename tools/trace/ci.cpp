@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include <tools/cli/usage.hpp>
+#include <tools/cli/whole_file.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -17,9 +19,9 @@ constexpr int kBaselineVersion = 1;
 
 std::string structure_of(const runlog::TraceEntry& entry) { return fmt::format("{:016x}", entry.trace.hash); }
 
-nlohmann::ordered_json summary_of(const runlog::Run& run) {
+Json summary_of(const runlog::Run& run) {
   const runlog::Run::Stream sums = run.all_streams();
-  auto plans = nlohmann::ordered_json::object();
+  Json plans = Json::object();
   for (const runlog::TraceEntry& entry : run.traces) {
     const runlog::PlanEntry* const plan = plan_of(entry);
     if (!plan) continue;
@@ -91,12 +93,9 @@ void add_ci(CLI::App& trace) {
   command->add_flag("--update", *update, "write the file instead");
   command->callback([=] {
     const runlog::Run run = open_run(arguments->run);
-    const nlohmann::ordered_json now = summary_of(run);
+    const Json now = summary_of(run);
     if (*update) {
-      std::ofstream file(*baseline);
-      file << now.dump(2) << "\n";
-      file.close();
-      if (!file) usage_error("{} could not be written", *baseline);
+      write_whole(*baseline, now.dump(2) + "\n");
       fmt::print("{} now holds what run {} did\n", *baseline, run.pid);
       return;
     }
@@ -107,7 +106,7 @@ void add_ci(CLI::App& trace) {
       usage_error("{} is no baseline: `swage trace ci --baseline {} --update` writes one", *baseline, *baseline);
     }
     if (arguments->json)
-      fmt::print("{}\n", nlohmann::ordered_json({{"regressions", found}, {"now", now}}).dump());
+      print_json({{"regressions", found}, {"now", now}});
     else if (found.empty())
       fmt::print("nothing is worse than in {}\n", *baseline);
     else

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <runtime/trace/difference.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -88,15 +89,14 @@ void add_diff(CLI::App& trace) {
                             : place_of(a, static_cast<RecordIndex>(first->a), lines);
     }
     if (arguments->json) {
-      auto list = nlohmann::ordered_json::array();
+      Json list = Json::array();
       for (const Row& row : rows)
         list.push_back({{"a", record_text(a.trace, row.a)}, {"b", record_text(b.trace, row.b)}, {"same", same(row)}});
-      fmt::print("{}\n", nlohmann::ordered_json({{"a", name_of_trace(a.trace.id)},
-                                                 {"b", name_of_trace(b.trace.id)},
-                                                 {"first_difference", words},
-                                                 {"site", place},
-                                                 {"rows", list}})
-                             .dump());
+      print_json({{"a", name_of_trace(a.trace.id)},
+                  {"b", name_of_trace(b.trace.id)},
+                  {"first_difference", words},
+                  {"site", place},
+                  {"rows", list}});
       return;
     }
     fmt::print("{}", wrapped(fmt::format("first difference: {}{}{}", words, place.empty() ? "" : ", at ", place), 4));

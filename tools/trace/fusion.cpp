@@ -2,11 +2,38 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
 
 namespace swage::tool {
+namespace {
+
+std::int64_t saved_bytes(const PlanOutline& outline) {
+  std::int64_t saved = 0;
+  for (const PlanOutline::Group& group : outline.groups) saved += group.saved_bytes;
+  return saved;
+}
+
+}  // namespace
+
+Json answer_fusion(const runlog::TraceEntry& entry, const PlanOutline& outline, SourceLines& lines) {
+  Json groups = Json::array();
+  for (const PlanOutline::Group& group : outline.groups) {
+    Json records = Json::array();
+    for (RecordIndex i : group.records)
+      records.push_back({{"record", i}, {"text", print_record(outline.trace, i)}, {"site", place_of(entry, i, lines)}});
+    groups.push_back({{"kind", group.library ? "library" : "loop"},
+                      {"records", records},
+                      {"saved_bytes", group.saved_bytes},
+                      {"text", group.text}});
+  }
+  return {{"id", name_of_trace(entry.trace.id)},
+          {"saved_bytes", saved_bytes(outline)},
+          {"groups", groups},
+          {"notes", outline.notes}};
+}
 
 void add_fusion(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("fusion", "what was fused, for each boundary why not more, bytes saved");
@@ -16,28 +43,12 @@ void add_fusion(CLI::App& trace) {
     const runlog::TraceEntry& entry = trace_named(run, arguments->id);
     const PlanOutline outline = outline_of(entry);
     SourceLines lines(run);
-    std::int64_t saved = 0;
-    for (const PlanOutline::Group& group : outline.groups) saved += group.saved_bytes;
     if (arguments->json) {
-      auto groups = nlohmann::ordered_json::array();
-      for (const PlanOutline::Group& group : outline.groups) {
-        auto records = nlohmann::ordered_json::array();
-        for (RecordIndex i : group.records)
-          records.push_back({{"record", i}, {"text", print_record(outline.trace, i)}, {"site", place_of(entry, i, lines)}});
-        groups.push_back({{"kind", group.library ? "library" : "loop"},
-                          {"records", records},
-                          {"saved_bytes", group.saved_bytes},
-                          {"text", group.text}});
-      }
-      fmt::print(
-          "{}\n",
-          nlohmann::ordered_json(
-              {{"id", name_of_trace(entry.trace.id)}, {"saved_bytes", saved}, {"groups", groups}, {"notes", outline.notes}})
-              .dump());
+      print_json(answer_fusion(entry, outline, lines));
       return;
     }
     fmt::print("{}: {} groups; fusion saves {} bytes of reading and writing a run\n", name_of_trace(entry.trace.id),
-               outline.groups.size(), saved);
+               outline.groups.size(), saved_bytes(outline));
     for (std::size_t g = 0; g < outline.groups.size(); ++g) {
       const PlanOutline::Group& group = outline.groups[g];
       std::string ops;

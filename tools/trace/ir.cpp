@@ -9,6 +9,7 @@
 #include <runtime/core/error.hpp>
 #include <tools/cli/suggest.hpp>
 #include <tools/cli/usage.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -28,23 +29,19 @@ constexpr std::array<NamedStage, 7> kStages = {{{"record", Stage::record},
                                                 {"cuda", Stage::cuda},
                                                 {"ptx", Stage::ptx}}};
 
-std::string lowered(const runlog::TraceEntry& trace, const std::string& stage) {
+}  // namespace
+
+std::string text_at_stage(const runlog::TraceEntry& entry, const std::string& stage) {
   const auto* found = std::ranges::find_if(kStages, [&](const NamedStage& s) { return stage == s.name; });
   if (found == kStages.end()) {
     std::vector<std::string> names(kStages.size());
     std::ranges::transform(kStages, names.begin(), &NamedStage::name);
     usage_error("there is no stage '{}'{}", stage, suggestion(stage, names));
   }
-  try {
-    std::string text = lower_to_text(trace.trace, escapes_of(trace), found->stage);
-    if (!text.ends_with('\n')) text += '\n';
-    return text;
-  } catch (const CompileError& error) {
-    usage_error("{} cannot be compiled: {}", name_of_trace(trace.trace.id), error.what());
-  }
+  std::string text = lower_to_text(entry.trace, escapes_of(entry), found->stage);
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
 }
-
-}  // namespace
 
 void add_ir(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("ir", "the code of a trace at one stage");
@@ -54,12 +51,15 @@ void add_ir(CLI::App& trace) {
   command->callback([=] {
     const runlog::Run run = open_run(arguments->run);
     const runlog::TraceEntry& entry = trace_named(run, arguments->id);
-    const std::string text = lowered(entry, *stage);
-    if (arguments->json)
-      fmt::print("{}\n",
-                 nlohmann::ordered_json({{"id", name_of_trace(entry.trace.id)}, {"stage", *stage}, {"text", text}}).dump());
-    else
-      fmt::print("{}", text);
+    try {
+      const std::string text = text_at_stage(entry, *stage);
+      if (arguments->json)
+        print_json({{"id", name_of_trace(entry.trace.id)}, {"stage", *stage}, {"text", text}});
+      else
+        fmt::print("{}", text);
+    } catch (const CompileError& error) {
+      usage_error("{} cannot be compiled: {}", name_of_trace(entry.trace.id), error.what());
+    }
   });
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -52,25 +53,29 @@ std::vector<Loss> losses(const runlog::Run& run, SourceLines& lines) {
 
 }  // namespace
 
+Json answer_lost(const runlog::Run& run, SourceLines& lines) {
+  Json list = Json::array();
+  for (const Loss& loss : losses(run, lines))
+    list.push_back({{"id", fmt::format("m{}", loss.event)},
+                    {"count", loss.count},
+                    {"lost_us", loss.us},
+                    {"what", loss.what},
+                    {"why", loss.why},
+                    {"site", loss.place}});
+  return {{"lost", list}};
+}
+
 void add_lost(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("lost", "deoptimisations, misses and storms, by the time they cost");
   auto arguments = take_run(*command);
   command->callback([arguments] {
     const runlog::Run run = open_run(arguments->run);
     SourceLines lines(run);
-    const std::vector<Loss> list = losses(run, lines);
     if (arguments->json) {
-      auto array = nlohmann::ordered_json::array();
-      for (const Loss& loss : list)
-        array.push_back({{"id", fmt::format("m{}", loss.event)},
-                         {"count", loss.count},
-                         {"lost_us", loss.us},
-                         {"what", loss.what},
-                         {"why", loss.why},
-                         {"site", loss.place}});
-      fmt::print("{}\n", nlohmann::ordered_json({{"lost", array}}).dump());
+      print_json(answer_lost(run, lines));
       return;
     }
+    const std::vector<Loss> list = losses(run, lines);
     if (list.empty()) {
       fmt::print("nothing was lost: no window missed, left its path or waits for its plan\n");
       return;

@@ -7,6 +7,7 @@
 #include <jit/inspect.hpp>
 #include <runtime/core/error.hpp>
 #include <tools/cli/usage.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -74,7 +75,7 @@ void add_map(CLI::App& trace) {
       if (places.empty()) usage_error("no op of this run was issued at '{}'; lines look like model.cpp:42", arguments->id);
     }
     if (arguments->json) {
-      auto list = nlohmann::ordered_json::array();
+      Json list = Json::array();
       for (const Place& place : places)
         list.push_back({{"trace", place.trace},
                         {"site", place.site},
@@ -84,7 +85,7 @@ void add_map(CLI::App& trace) {
                                  : place.library ? "library"
                                                  : "loop"},
                         {"code", place.code < 0 ? "" : fmt::format("group_{}", place.code)}});
-      fmt::print("{}\n", nlohmann::ordered_json({{"places", list}}).dump());
+      print_json({{"places", list}});
       return;
     }
     for (const Place& place : places)

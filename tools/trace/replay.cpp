@@ -13,6 +13,7 @@
 #include <runtime/engine/interpreter.hpp>
 #include <tools/cli/suggest.hpp>
 #include <tools/cli/usage.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -83,10 +84,10 @@ void add_replay(CLI::App& trace) {
       usage_error("{} cannot be compiled: {}", name_of_trace(entry.trace.id), error.what());
     }
     if (arguments->json) {
-      nlohmann::ordered_json json = {{"id", name_of_trace(entry.trace.id)}, {"times", *times}};
+      Json json = {{"id", name_of_trace(entry.trace.id)}, {"times", *times}};
       if (eager > 0) json["eager_us"] = eager;
       if (compiled > 0) json["compiled_us"] = compiled;
-      fmt::print("{}\n", json.dump());
+      print_json(json);
       return;
     }
     fmt::print("{}, median of {} runs:", name_of_trace(entry.trace.id), *times);

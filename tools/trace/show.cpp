@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -18,8 +19,7 @@ std::vector<const runlog::EventEntry*> events_of(const runlog::Run& run, const r
   return events;
 }
 
-std::string as_text(const runlog::Run& run, const runlog::TraceEntry& entry) {
-  SourceLines lines(run);
+std::string as_text(const runlog::Run& run, const runlog::TraceEntry& entry, SourceLines& lines) {
   const runlog::TraceFigures& f = entry.figures;
   const runlog::PlanEntry* const plan = plan_of(entry);
   std::string text = fmt::format("{}: {} ops in {} records, {} runs, {} hits, {} side exits\n", name_of_trace(entry.trace.id),
@@ -50,19 +50,28 @@ std::string as_text(const runlog::Run& run, const runlog::TraceEntry& entry) {
   return text;
 }
 
-std::string as_json(const runlog::Run& run, const runlog::TraceEntry& entry) {
-  SourceLines lines(run);
-  auto records = nlohmann::ordered_json::array();
-  for (RecordIndex i = 0; i < entry.trace.size(); ++i)
-    records.push_back(
-        {{"text", print_record(entry.trace, i)}, {"site", entry.trace.sites[i].known() ? lines.of(entry.trace.sites[i]) : ""}});
-  auto callers = nlohmann::ordered_json::array();
+}  // namespace
+
+Json answer_show(const runlog::Run& run, const runlog::TraceEntry& entry, SourceLines& lines) {
+  Json records = Json::array();
+  for (RecordIndex i = 0; i < entry.trace.size(); ++i) {
+    const KeyHalf& key = entry.trace.keys[i];
+    Json operands = Json::array();
+    for (int k = 0; k < key.n_operands && key.op != Op::input; ++k)
+      if (key.operands[k].is_tensor()) operands.push_back(entry.trace.operand(i, k));
+    records.push_back({{"record", i},
+                       {"op", name_of(key.op)},
+                       {"operands", operands},
+                       {"text", print_record(entry.trace, i)},
+                       {"site", entry.trace.sites[i].known() ? lines.of(entry.trace.sites[i]) : ""}});
+  }
+  Json callers = Json::array();
   for (const auto& [place, ops] : callers_of(entry, lines)) callers.push_back({{"site", place}, {"ops", ops}});
-  auto escapes = nlohmann::ordered_json::array();
+  Json escapes = Json::array();
   const EscapeMask mask = escapes_of(entry);
   for (RecordIndex i = 0; i < entry.trace.size(); ++i)
     if (mask.test(i)) escapes.push_back(i);
-  auto events = nlohmann::ordered_json::array();
+  Json events = Json::array();
   for (const runlog::EventEntry* const event : events_of(run, entry)) {
     const Explanation words = explain(run, *event, lines);
     events.push_back({{"id", fmt::format("m{}", event->sequence)},
@@ -73,26 +82,22 @@ std::string as_json(const runlog::Run& run, const runlog::TraceEntry& entry) {
                       {"site", words.place}});
   }
   const runlog::PlanEntry* const plan = plan_of(entry);
-  return nlohmann::ordered_json({{"id", name_of_trace(entry.trace.id)},
-                                 {"ops", entry.trace.n_ops()},
-                                 {"runs", entry.figures.runs},
-                                 {"hits", entry.figures.hits},
-                                 {"side_exits", entry.figures.side_exits},
-                                 {"eager_us", entry.figures.eager_ns * 1e-3},
-                                 {"plan_us", entry.figures.plan_best_ns * 1e-3},
-                                 {"state", state_of(entry)},
-                                 {"arena_bytes", plan ? plan->arena_bytes : 0},
-                                 {"escapes", escapes},
-                                 {"callers", callers},
-                                 {"records", records},
-                                 {"text", print(entry.trace, &mask)},
-                                 {"notes", plan ? plan->notes : ""},
-                                 {"events", events}})
-             .dump() +
-         "\n";
+  return {{"id", name_of_trace(entry.trace.id)},
+          {"ops", entry.trace.n_ops()},
+          {"runs", entry.figures.runs},
+          {"hits", entry.figures.hits},
+          {"side_exits", entry.figures.side_exits},
+          {"eager_us", entry.figures.eager_ns * 1e-3},
+          {"plan_us", entry.figures.plan_best_ns * 1e-3},
+          {"state", state_of(entry)},
+          {"arena_bytes", plan ? plan->arena_bytes : 0},
+          {"escapes", escapes},
+          {"callers", callers},
+          {"records", records},
+          {"text", print(entry.trace, &mask)},
+          {"notes", plan ? plan->notes : ""},
+          {"events", events}};
 }
-
-}  // namespace
 
 void add_show(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("show", "one trace: its ops, who calls it, its plan, what happened to it");
@@ -100,7 +105,11 @@ void add_show(CLI::App& trace) {
   command->callback([arguments] {
     const runlog::Run run = open_run(arguments->run);
     const runlog::TraceEntry& entry = trace_named(run, arguments->id);
-    fmt::print("{}", arguments->json ? as_json(run, entry) : as_text(run, entry));
+    SourceLines lines(run);
+    if (arguments->json)
+      print_json(answer_show(run, entry, lines));
+    else
+      fmt::print("{}", as_text(run, entry, lines));
   });
 }
 

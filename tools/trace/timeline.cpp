@@ -1,10 +1,11 @@
 // `swage trace timeline`: a run as ui.perfetto.dev and Chrome show it. (The Trace Event Format of Chrome, JSON array in an object.)
-#include <fstream>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <tools/cli/usage.hpp>
+#include <tools/cli/whole_file.hpp>
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -14,8 +15,10 @@ namespace {
 
 constexpr int kCompiling = 1000;  // thread of compilations; streams have their numbers
 
-nlohmann::ordered_json as_events(const runlog::Run& run, SourceLines& lines) {
-  auto events = nlohmann::ordered_json::array();
+}  // namespace
+
+Json timeline_events(const runlog::Run& run, SourceLines& lines) {
+  Json events = Json::array();
   const auto name_thread = [&](int thread, const std::string& name) {
     events.push_back({{"ph", "M"}, {"name", "thread_name"}, {"pid", run.pid}, {"tid", thread}, {"args", {{"name", name}}}});
   };
@@ -39,7 +42,7 @@ nlohmann::ordered_json as_events(const runlog::Run& run, SourceLines& lines) {
       continue;
     }
     const Explanation words = explain(run, event, lines);
-    const nlohmann::ordered_json args = {
+    const Json args = {
         {"id", fmt::format("m{}", event.sequence)}, {"what", words.what}, {"why", words.why}, {"site", words.place}};
     if (code == EventCode::compiled || code == EventCode::assembled || code == EventCode::failed) {
       const double length = event.value;  // us
@@ -65,8 +68,6 @@ nlohmann::ordered_json as_events(const runlog::Run& run, SourceLines& lines) {
   return events;
 }
 
-}  // namespace
-
 void add_timeline(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("timeline", "the run for ui.perfetto.dev or chrome://tracing");
   auto arguments = std::make_shared<TraceArguments>();
@@ -76,11 +77,8 @@ void add_timeline(CLI::App& trace) {
   command->callback([=] {
     const runlog::Run run = open_run(arguments->run);
     SourceLines lines(run);
-    const nlohmann::ordered_json events = as_events(run, lines);
-    std::ofstream file(*out);
-    file << nlohmann::ordered_json({{"displayTimeUnit", "ms"}, {"traceEvents", events}}).dump() << "\n";
-    file.close();
-    if (!file) usage_error("{} could not be written", *out);
+    const Json events = timeline_events(run, lines);
+    write_whole(*out, in_one_line({{"displayTimeUnit", "ms"}, {"traceEvents", events}}) + "\n");
     fmt::print("{} events written to {}: open it in ui.perfetto.dev\n", events.size(), *out);
   });
 }

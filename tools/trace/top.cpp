@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -31,8 +32,10 @@ std::vector<const runlog::TraceEntry*> by_cost(const runlog::Run& run) {
   return traces;
 }
 
-std::string as_json(const runlog::Run& run) {
-  auto traces = nlohmann::ordered_json::array();
+}  // namespace
+
+Json answer_top(const runlog::Run& run) {
+  Json traces = Json::array();
   for (const runlog::TraceEntry* const trace : by_cost(run)) {
     const runlog::TraceFigures& f = trace->figures;
     const runlog::PlanEntry* const plan = plan_of(*trace);
@@ -56,24 +59,14 @@ std::string as_json(const runlog::Run& run) {
                       {"refusal", trace->refusal}});
   }
   const runlog::Run::Stream sums = run.all_streams();
-  return nlohmann::ordered_json({{"pid", run.pid},
-                                 {"command", run.command},
-                                 {"state", state_of(run)},
-                                 {"seconds", static_cast<double>(run.last_ns) * 1e-9},
-                                 {"ops", sums.ops},
-                                 {"compiled_ops", sums.compiled_ops},
-                                 {"windows", sums.windows},
-                                 {"hits", sums.hits},
-                                 {"misses", sums.misses},
-                                 {"side_exits", sums.side_exits},
-                                 {"compiles", run.compiles},
-                                 {"compile_ms", static_cast<double>(run.compile_ns) * 1e-6},
-                                 {"traces", traces}})
-             .dump() +
-         "\n";
+  return {{"pid", run.pid},           {"command", run.command},
+          {"state", state_of(run)},   {"seconds", static_cast<double>(run.last_ns) * 1e-9},
+          {"ops", sums.ops},          {"compiled_ops", sums.compiled_ops},
+          {"windows", sums.windows},  {"hits", sums.hits},
+          {"misses", sums.misses},    {"side_exits", sums.side_exits},
+          {"compiles", run.compiles}, {"compile_ms", static_cast<double>(run.compile_ns) * 1e-6},
+          {"traces", traces}};
 }
-
-}  // namespace
 
 std::string traces_as_table(const runlog::Run& run, std::size_t count) {
   std::string text = cut_to_width(fmt::format("run {} ({}, {:.1f} s): {}", run.pid, state_of(run),
@@ -108,7 +101,7 @@ void add_top(CLI::App& trace) {
     for (;;) {
       const runlog::Run run = open_run(arguments->run);
       if (*follow && isatty(STDOUT_FILENO)) fmt::print("\033[H\033[2J");
-      fmt::print("{}", arguments->json ? as_json(run) : traces_as_table(run, *count));
+      fmt::print("{}", arguments->json ? in_one_line(answer_top(run)) + "\n" : traces_as_table(run, *count));
       std::fflush(stdout);
       if (!*follow || !is_alive(run)) return;
       std::this_thread::sleep_for(std::chrono::seconds(1));

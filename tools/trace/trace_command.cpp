@@ -24,6 +24,7 @@ constexpr const char* kExamples = R"(Examples (a run is named last, by its log o
   swage trace timeline --out run.json          for ui.perfetto.dev
   swage trace replay t17 --times 1000          both tiers, timed again
   swage trace check                            eager against compiled, bit for bit
+  swage trace report --html run.html           all of it in one page, with plots and search
   swage trace ci --baseline plans.json         exits 1 where it has become worse)";
 
 }  // namespace
@@ -59,6 +60,7 @@ void add_trace(CLI::App& app) {
   add_timeline(*trace);
   add_replay(*trace);
   add_check(*trace);
+  add_report(*trace);
   add_ci(*trace);
   trace->footer(kExamples);
   trace->require_subcommand(0, 1);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
 #include <tools/trace/words.hpp>
@@ -55,9 +56,11 @@ std::string as_text(const std::vector<Cause>& causes, const std::string& nothing
   return text;
 }
 
-std::string as_json(const std::vector<Cause>& causes) {
-  auto list = nlohmann::ordered_json::array();
-  for (const Cause& cause : causes)
+}  // namespace
+
+Json answer_why(const runlog::Run& run, const std::string& id, SourceLines& lines) {
+  Json list = Json::array();
+  for (const Cause& cause : causes(run, id, lines))
     list.push_back({{"id", fmt::format("m{}", cause.latest->sequence)},
                     {"event", name_of(*cause.latest)},
                     {"count", cause.count},
@@ -66,10 +69,8 @@ std::string as_json(const std::vector<Cause>& causes) {
                     {"what", cause.words.what},
                     {"why", cause.words.why},
                     {"site", cause.words.place}});
-  return nlohmann::ordered_json({{"causes", list}}).dump() + "\n";
+  return {{"causes", list}};
 }
-
-}  // namespace
 
 void add_why(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("why", "what misses, exits, refusals are owed to: in words, with the line");
@@ -82,10 +83,14 @@ void add_why(CLI::App& trace) {
     if (arguments->run.empty() && !is_id(arguments->id)) std::swap(arguments->run, arguments->id);
     const runlog::Run run = open_run(arguments->run);
     SourceLines lines(run);
+    if (arguments->json) {
+      print_json(answer_why(run, arguments->id, lines));
+      return;
+    }
     const auto found = causes(run, arguments->id, lines);
     std::string nothing = "nothing was missed, left or refused";
     if (found.empty() && !arguments->id.empty()) nothing = state_of(trace_named(run, arguments->id)) + "; " + nothing;
-    fmt::print("{}", arguments->json ? as_json(found) : as_text(found, nothing));
+    fmt::print("{}", as_text(found, nothing));
   });
 }
 
