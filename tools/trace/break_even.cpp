@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -74,12 +75,14 @@ void add_break_even(CLI::App& trace) {
       fmt::print("no plan was made\n");
       return;
     }
-    fmt::print("{:>6} {:>6} {:>9} {:>10} {:>9} {:>10}  verdict\n", "plan", "trace", "cost", "gain a run", "hits", "pays after");
+    fmt::print("{}", inked(Ink::heading, fmt::format("{:>6} {:>6} {:>9} {:>10} {:>9} {:>10}  verdict\n", "plan", "trace",
+                                                     "cost", "gain a run", "hits", "pays after")));
     for (const Balance& b : list)
-      fmt::print("{}\n", cut_to_width(fmt::format(
-                             "{:>6} {:>6} {:>7.1f}ms {:>8.1f}us {:>9} {:>10}  {}", fmt::format("p{}", b.plan->id),
-                             name_of_trace(b.trace->trace.id), b.cost_ms, b.gain_us, b.trace->figures.hits,
-                             std::isfinite(b.runs_until) ? fmt::format("{:.0f}", b.runs_until) : "never", b.verdict)));
+      fmt::print("{}\n", painted(cut_to_width(fmt::format(
+                                     "{:>6} {:>6} {:>7.1f}ms {:>8.1f}us {:>9} {:>10}  {}", fmt::format("p{}", b.plan->id),
+                                     name_of_trace(b.trace->trace.id), b.cost_ms, b.gain_us, b.trace->figures.hits,
+                                     std::isfinite(b.runs_until) ? fmt::format("{:.0f}", b.runs_until) : "never", b.verdict)),
+                                 {{"has paid", Ink::good}, {"losing", Ink::bad}, {"not yet", Ink::bad}}));
   });
 }
 

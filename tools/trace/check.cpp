@@ -11,6 +11,7 @@
 #include <kernels/cpu/kernel_table.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/core/planted_fault.hpp>
+#include <tools/cli/paint.hpp>
 #include <tools/cli/usage.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
@@ -139,7 +140,7 @@ void add_check(CLI::App& trace) {
     if (arguments->json)
       print_json(as_json(verdicts));
     else
-      fmt::print("{}", as_text(verdicts));
+      fmt::print("{}", painted(as_text(verdicts), {{"same\n", Ink::good}, {"differs", Ink::bad}}));
     const auto differs = [](const Verdict& verdict) { return verdict.state == "differs"; };
     if (std::ranges::any_of(verdicts, differs)) throw CLI::RuntimeError(1);
   });

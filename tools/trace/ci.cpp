@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/cli/usage.hpp>
 #include <tools/cli/whole_file.hpp>
 #include <tools/trace/answers.hpp>
@@ -110,7 +111,7 @@ void add_ci(CLI::App& trace) {
     else if (found.empty())
       fmt::print("nothing is worse than in {}\n", *baseline);
     else
-      for (const std::string& what : found) fmt::print("{}", wrapped("worse: " + what, 4));
+      for (const std::string& what : found) fmt::print("{}", painted(wrapped("worse: " + what, 4), {{"worse:", Ink::bad}}));
     if (!found.empty()) throw CLI::RuntimeError(1);
   });
 }

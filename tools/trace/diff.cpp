@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <runtime/trace/difference.hpp>
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -99,7 +100,8 @@ void add_diff(CLI::App& trace) {
                   {"rows", list}});
       return;
     }
-    fmt::print("{}", wrapped(fmt::format("first difference: {}{}{}", words, place.empty() ? "" : ", at ", place), 4));
+    fmt::print("{}", painted(wrapped(fmt::format("first difference: {}{}{}", words, place.empty() ? "" : ", at ", place), 4),
+                             {{"first difference:", Ink::heading}}));
     constexpr std::size_t kColumn = 47;
     constexpr std::ptrdiff_t kBefore = 3;
     const auto begin = first - std::min(first - rows.begin(), kBefore);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -47,8 +48,8 @@ void add_fusion(CLI::App& trace) {
       print_json(answer_fusion(entry, outline, lines));
       return;
     }
-    fmt::print("{}: {} groups; fusion saves {} bytes of reading and writing a run\n", name_of_trace(entry.trace.id),
-               outline.groups.size(), saved_bytes(outline));
+    fmt::print("{}", painted(fmt::format("{}: {} groups; fusion saves {} bytes of reading and writing a run\n",
+                                         name_of_trace(entry.trace.id), outline.groups.size(), saved_bytes(outline))));
     for (std::size_t g = 0; g < outline.groups.size(); ++g) {
       const PlanOutline::Group& group = outline.groups[g];
       std::string ops;
@@ -57,7 +58,7 @@ void add_fusion(CLI::App& trace) {
       fmt::print("{}", wrapped(fmt::format("group {} ({}):{}", g, what, ops), 4));
       if (!group.records.empty()) fmt::print("{}", wrapped("    at " + place_of(entry, group.records.front(), lines), 4));
     }
-    if (!outline.notes.empty()) fmt::print("boundaries\n");
+    if (!outline.notes.empty()) fmt::print("{}", inked(Ink::heading, "boundaries\n"));
     for (const std::string& note : outline.notes) fmt::print("{}", wrapped("  " + note, 4));
   });
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -81,13 +82,13 @@ void add_lost(CLI::App& trace) {
       return;
     }
     constexpr std::size_t kShown = 20;
-    fmt::print("{:>10} {:>7}  what (times as far as measured)\n", "lost", "times");
+    fmt::print("{}", inked(Ink::heading, fmt::format("{:>10} {:>7}  what (times as far as measured)\n", "lost", "times")));
     for (std::size_t i = 0; i < std::min(kShown, list.size()); ++i) {
       const Loss& loss = list[i];
-      fmt::print("{}",
-                 wrapped(fmt::format("{:>8.1f}us {:>7}  m{}: {}{}{}{}{}", loss.us, loss.count, loss.event, loss.what,
-                                     loss.why.empty() ? "" : "; ", loss.why, loss.place.empty() ? "" : "; at ", loss.place),
-                         20));
+      fmt::print("{}", painted(wrapped(
+                           fmt::format("{:>8.1f}us {:>7}  m{}: {}{}{}{}{}", loss.us, loss.count, loss.event, loss.what,
+                                       loss.why.empty() ? "" : "; ", loss.why, loss.place.empty() ? "" : "; at ", loss.place),
+                           20)));
     }
     if (list.size() > kShown) fmt::print("and {} others (--json has all)\n", list.size() - kShown);
   });

@@ -6,6 +6,7 @@
 
 #include <jit/inspect.hpp>
 #include <runtime/core/error.hpp>
+#include <tools/cli/paint.hpp>
 #include <tools/cli/usage.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
@@ -89,8 +90,8 @@ void add_map(CLI::App& trace) {
       return;
     }
     for (const Place& place : places)
-      fmt::print("{}\n", cut_to_width(fmt::format("{:>5} {:<24} {:<20} {}", place.trace, cut_to_width(place.site, 24),
-                                                  code_of(place), place.op)));
+      fmt::print("{}\n", painted(cut_to_width(fmt::format("{:>5} {:<24} {:<20} {}", place.trace, cut_to_width(place.site, 24),
+                                                          code_of(place), place.op))));
     fmt::print("the code of a loop: swage trace ir {} --stage=asm\n", places.empty() ? "ID" : places.front().trace);
   });
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -67,19 +68,19 @@ void add_memory(CLI::App& trace) {
     for (const PlanOutline::Buffer& buffer : outline.arena)
       if (buffer.first <= peak.group && peak.group <= buffer.last) holders.push_back(&buffer);
     std::ranges::stable_sort(holders, std::ranges::greater(), &PlanOutline::Buffer::bytes);
-    const std::string name = name_of_trace(entry.trace.id);
+    const std::string name = inked(Ink::id, name_of_trace(entry.trace.id));
     if (outline.arena.empty()) {
       fmt::print("{}: nothing lives only inside the plan, so it has no arena\n", name);
       return;
     }
     fmt::print("{}: an arena of {} bytes; at most {} are in use at once, in group {} of {}\n", name, outline.arena_bytes,
                peak.bytes, peak.group, outline.groups.size());
-    fmt::print("who holds the peak\n");
+    fmt::print("{}", inked(Ink::heading, "who holds the peak\n"));
     for (const PlanOutline::Buffer* const buffer : holders)
       fmt::print("{}\n", cut_to_width(fmt::format("  {:>10} bytes  groups {:>3} to {:>3}  {}  {}", buffer->bytes, buffer->first,
                                                   buffer->last, print_record(outline.trace, buffer->storage),
                                                   place_of(entry, buffer->storage, lines))));
-    fmt::print("in use, group by group\n");
+    fmt::print("{}", inked(Ink::heading, "in use, group by group\n"));
     for (std::size_t g = 0; g < peak.live.size(); ++g)
       fmt::print("  {:>3} {:>10} {}\n", g, peak.live[g], std::string(peak.bytes ? peak.live[g] * 60 / peak.bytes : 0, '#'));
   });

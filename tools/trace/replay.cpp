@@ -11,6 +11,7 @@
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
 #include <runtime/engine/interpreter.hpp>
+#include <tools/cli/paint.hpp>
 #include <tools/cli/suggest.hpp>
 #include <tools/cli/usage.hpp>
 #include <tools/trace/answers.hpp>
@@ -90,11 +91,11 @@ void add_replay(CLI::App& trace) {
       print_json(json);
       return;
     }
-    fmt::print("{}, median of {} runs:", name_of_trace(entry.trace.id), *times);
-    if (eager > 0) fmt::print(" its kernels one by one {:.1f} us", eager);
-    if (compiled > 0) fmt::print("{} compiled {:.1f} us", eager > 0 ? "," : "", compiled);
-    if (eager > 0 && compiled > 0) fmt::print(" ({:.2f}x)", eager / compiled);
-    fmt::print("\n");
+    std::string text = fmt::format("{}, median of {} runs:", name_of_trace(entry.trace.id), *times);
+    if (eager > 0) text += fmt::format(" its kernels one by one {:.1f} us", eager);
+    if (compiled > 0) text += fmt::format("{} compiled {:.1f} us", eager > 0 ? "," : "", compiled);
+    if (eager > 0 && compiled > 0) text += fmt::format(" ({:.2f}x)", eager / compiled);
+    fmt::print("{}\n", painted(text));
   });
 }
 

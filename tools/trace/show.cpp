@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -109,7 +110,7 @@ void add_show(CLI::App& trace) {
     if (arguments->json)
       print_json(answer_show(run, entry, lines));
     else
-      fmt::print("{}", as_text(run, entry, lines));
+      fmt::print("{}", painted(as_text(run, entry, lines), {{"issued by\n", Ink::heading}, {"events\n", Ink::heading}}));
   });
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -69,23 +70,23 @@ Json answer_top(const runlog::Run& run) {
 }
 
 std::string traces_as_table(const runlog::Run& run, std::size_t count) {
-  std::string text = cut_to_width(fmt::format("run {} ({}, {:.1f} s): {}", run.pid, state_of(run),
-                                              static_cast<double>(run.last_ns) * 1e-9, run.command)) +
+  std::string text = painted(cut_to_width(fmt::format("run {} ({}, {:.1f} s): {}", run.pid, state_of(run),
+                                                      static_cast<double>(run.last_ns) * 1e-9, run.command))) +
                      "\n";
   if (run.traces.empty()) return text + "no traces were kept\n";
-  text += fmt::format("{:>6} {:>9} {:>9} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}\n", "trace", "runs", "hits", "exits", "ops",
-                      "op by op", "compiled", "gain", "memory", "state");
+  text += inked(Ink::heading, fmt::format("{:>6} {:>9} {:>9} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}\n", "trace", "runs",
+                                          "hits", "exits", "ops", "op by op", "compiled", "gain", "memory", "state"));
   for (const runlog::TraceEntry* const trace : by_cost(run)) {
     if (count-- == 0) break;
     const runlog::TraceFigures& f = trace->figures;
     const runlog::PlanEntry* const plan = plan_of(*trace);
     const auto us = [](double ns) { return ns > 0 ? fmt::format("{:.1f}us", ns * 1e-3) : std::string("-"); };
-    text +=
-        cut_to_width(fmt::format("{:>6} {:>9} {:>9} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}", name_of_trace(trace->trace.id),
-                                 f.runs, f.hits, f.side_exits, trace->trace.n_ops(), us(f.eager_ns), us(f.plan_best_ns),
-                                 speed_up(f) > 0 ? fmt::format("{:.2f}x", speed_up(f)) : "-",
-                                 plan ? fmt::format("{}K", plan->arena_bytes / 1024) : "-", state_of(*trace))) +
-        "\n";
+    text += painted(cut_to_width(fmt::format("{:>6} {:>9} {:>9} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}",
+                                             name_of_trace(trace->trace.id), f.runs, f.hits, f.side_exits, trace->trace.n_ops(),
+                                             us(f.eager_ns), us(f.plan_best_ns),
+                                             speed_up(f) > 0 ? fmt::format("{:.2f}x", speed_up(f)) : "-",
+                                             plan ? fmt::format("{}K", plan->arena_bytes / 1024) : "-", state_of(*trace)))) +
+            "\n";
   }
   return text;
 }

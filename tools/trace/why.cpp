@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -90,7 +91,7 @@ void add_why(CLI::App& trace) {
     const auto found = causes(run, arguments->id, lines);
     std::string nothing = "nothing was missed, left or refused";
     if (found.empty() && !arguments->id.empty()) nothing = state_of(trace_named(run, arguments->id)) + "; " + nothing;
-    fmt::print("{}", as_text(found, nothing));
+    fmt::print("{}", painted(as_text(found, nothing)));
   });
 }
 
