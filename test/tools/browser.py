@@ -3,6 +3,7 @@
 import html.parser
 import os
 import shutil
+import signal
 import subprocess
 
 NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
@@ -75,11 +76,17 @@ class Tree(html.parser.HTMLParser):
 def look(page, fragment="", flags=()):
     """The page once its scripts have run, as a tree, and what they said on the console."""
     profile = page.parent / "profile"
-    done = subprocess.run([executable(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
-                           "--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", *flags, "--dump-dom",
-                           page.as_uri() + fragment],
-                          capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(page.parent)})
-    if done.returncode != 0 or "<html" not in done.stdout:
-        raise AssertionError(f"{executable()} ended with {done.returncode}\n{done.stderr[-2000:]}")
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return Tree(done.stdout).root, console
+    process = subprocess.Popen([executable(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
+                                "--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", *flags, "--dump-dom",
+                                page.as_uri() + fragment],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               env={**os.environ, "HOME": str(page.parent)})
+    try:
+        written, said = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # it is many processes
+        process.communicate()
+        raise
+    if process.returncode != 0 or "<html" not in written:
+        raise AssertionError(f"{executable()} ended with {process.returncode}\n{said[-2000:]}")
+    return Tree(written).root, [line for line in said.splitlines() if "CONSOLE" in line]

@@ -116,7 +116,13 @@ class TraceCommand(command.CommandTest):
         self.assert_fits(words)
         self.assertIn("extent of operand 0 along dimension 0", words)
         self.assertRegex(words, r"at digits\.cpp:\d+")
-        cause = json.loads(self.swage("trace", "why", "--json").stdout)["causes"][0]
+        causes = json.loads(self.swage("trace", "why", "--json").stdout)["causes"]
+        traces = json.loads(self.swage("trace", "top", "--json").stdout)["traces"]
+        misses = {trace["id"]: sum(cause["count"] for cause in causes
+                                   if cause["event"] == "missed" and cause["trace"] == trace["id"]) for trace in traces}
+        self.assertEqual({trace["id"]: trace["misses"] for trace in traces}, misses)
+        self.assertGreater(max(misses.values()), 0)
+        cause = causes[0]
         self.assertEqual(set(cause), {"id", "event", "count", "trace", "position", "what", "why", "site"})
         one = json.loads(self.swage("trace", "why", cause["id"], "--json").stdout)["causes"]
         self.assertEqual([cause["what"]], [entry["what"] for entry in one])

@@ -1,8 +1,6 @@
 // `swage doctor`: what was found on this machine.
 #include <dlfcn.h>
-#include <fstream>
 #include <string>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -11,17 +9,10 @@
 #include <kernels/cpu/kernel_table.hpp>
 #include <runtime/log/places.hpp>
 #include <tools/cli/commands.hpp>
+#include <tools/cli/machine.hpp>
 
 namespace swage::tool {
 namespace {
-
-std::string cpu_model() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name"))
-      if (const auto colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
-  return "unknown";
-}
 
 std::string vector_width() {
   const std::string isa = cpu_vector_isa();
@@ -46,7 +37,7 @@ std::string gpu() {
 
 void doctor() {
   const auto line = [](const char* name, const std::string& value) { fmt::print("{:<8} {}\n", name, value); };
-  line("cpu", fmt::format("{}, {} threads", cpu_model(), std::thread::hardware_concurrency()));
+  line("cpu", cpu_in_words());
   line("vectors", vector_width());
   line("llvm", SWAGE_LLVM_VERSION);
   const dnnl_version_t* dnnl = dnnl_version();

@@ -25,6 +25,13 @@ double spent_us(const runlog::TraceEntry& trace) {
 
 double speed_up(const runlog::TraceFigures& f) { return f.plan_best_ns > 0 ? f.eager_best_ns / f.plan_best_ns : 0; }
 
+// Windows that left every known path and came nearest to the trace, as far back as the log goes.
+std::uint64_t misses_near(const runlog::Run& run, const runlog::TraceEntry& trace) {
+  return static_cast<std::uint64_t>(std::ranges::count_if(run.events, [&](const runlog::EventEntry& event) {
+    return event.trace == trace.trace.id && code_of(event) == EventCode::missed;
+  }));
+}
+
 std::vector<const runlog::TraceEntry*> by_cost(const runlog::Run& run) {
   std::vector<const runlog::TraceEntry*> traces;
   traces.reserve(run.traces.size());
@@ -43,6 +50,7 @@ Json answer_top(const runlog::Run& run) {
     traces.push_back({{"id", name_of_trace(trace->trace.id)},
                       {"runs", f.runs},
                       {"hits", f.hits},
+                      {"misses", misses_near(run, *trace)},
                       {"side_exits", f.side_exits},
                       {"ops", trace->trace.n_ops()},
                       {"records", trace->trace.size()},
@@ -74,16 +82,16 @@ std::string traces_as_table(const runlog::Run& run, std::size_t count) {
                                                       static_cast<double>(run.last_ns) * 1e-9, run.command))) +
                      "\n";
   if (run.traces.empty()) return text + "no traces were kept\n";
-  text += inked(Ink::heading, fmt::format("{:>6} {:>9} {:>9} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}\n", "trace", "runs",
-                                          "hits", "exits", "ops", "op by op", "compiled", "gain", "memory", "state"));
+  text += inked(Ink::heading, fmt::format("{:>6} {:>9} {:>9} {:>6} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}\n", "trace", "runs",
+                                          "hits", "misses", "exits", "ops", "op by op", "compiled", "gain", "memory", "state"));
   for (const runlog::TraceEntry* const trace : by_cost(run)) {
     if (count-- == 0) break;
     const runlog::TraceFigures& f = trace->figures;
     const runlog::PlanEntry* const plan = plan_of(*trace);
     const auto us = [](double ns) { return ns > 0 ? fmt::format("{:.1f}us", ns * 1e-3) : std::string("-"); };
-    text += painted(cut_to_width(fmt::format("{:>6} {:>9} {:>9} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}",
-                                             name_of_trace(trace->trace.id), f.runs, f.hits, f.side_exits, trace->trace.n_ops(),
-                                             us(f.eager_ns), us(f.plan_best_ns),
+    text += painted(cut_to_width(fmt::format("{:>6} {:>9} {:>9} {:>6} {:>5} {:>5} {:>9} {:>9} {:>6} {:>8}  {}",
+                                             name_of_trace(trace->trace.id), f.runs, f.hits, misses_near(run, *trace),
+                                             f.side_exits, trace->trace.n_ops(), us(f.eager_ns), us(f.plan_best_ns),
                                              speed_up(f) > 0 ? fmt::format("{:.2f}x", speed_up(f)) : "-",
                                              plan ? fmt::format("{}K", plan->arena_bytes / 1024) : "-", state_of(*trace)))) +
             "\n";

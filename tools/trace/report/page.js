@@ -14,7 +14,8 @@ function panel(id, title, note, ...content) {
 
 function header() {
   const facts = [`process ${top_.pid}`, top_.state, new Date(data.run.started_ms).toISOString().slice(0, 19).replace('T', ' ') + ' UTC',
-    time(top_.seconds * 1e6), data.run.cpu, `Swage ${data.run.version}`, `log format ${data.run.log_format}`];
+    time(top_.seconds * 1e6), `log format ${data.run.log_format}`,
+    `read by Swage ${data.run.version} on ${data.run.reader_cpu}`];
   document.title = `Swage report: ${top_.command || top_.pid}`;
   return [
     html('div', {class: 'what'}, html('h1', {title: top_.command}, top_.command.replace(/^\S*\//, '') || `process ${top_.pid}`),
@@ -85,6 +86,7 @@ function traces() {
     {title: 'ops', numeric: true, value: t => t.ops, cell: t => count(t.ops)},
     {title: 'runs', numeric: true, value: t => t.runs, cell: t => count(t.runs)},
     {title: 'hits', hint: 'runs as a plan', numeric: true, value: t => t.hits, cell: t => count(t.hits)},
+    {title: 'misses', hint: 'windows that came nearest to it, as far back as the log goes', numeric: true, value: t => t.misses, cell: t => count(t.misses)},
     {title: 'exits', hint: 'deferred, then run op by op', numeric: true, value: t => t.side_exits, cell: t => count(t.side_exits)},
     {title: 'op by op', numeric: true, value: t => t.eager_us, cell: t => (t.eager_us > 0 ? time(t.eager_us) : '–')},
     {title: 'compiled', numeric: true, value: t => t.plan_us, cell: t => (t.plan_us > 0 ? time(t.plan_us) : '–')},

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <runtime/core/error.hpp>
+#include <tools/cli/machine.hpp>
 #include <tools/cli/usage.hpp>
 #include <tools/cli/whole_file.hpp>
 #include <tools/trace/answers.hpp>
@@ -24,10 +25,15 @@ constexpr std::size_t kRecordsInAll = 64 * 1024;                          // of 
 constexpr std::array kStages = {"fused", "mlir", "llvm", "asm", "cuda"};  // ptx needs NVRTC, and seconds
 
 Json about(const runlog::Run& run) {
-  return {{"log", run.path.string()},     {"log_format", runlog::kVersion},
-          {"version", SWAGE_VERSION},     {"started_ms", run.started_ns / 1'000'000},
-          {"decisions", run.decisions},   {"hit_events", run.hit_events},
-          {"lost_blobs", run.lost_blobs}, {"remarks", run.remarks},
+  return {{"log", run.path.string()},
+          {"log_format", runlog::kVersion},
+          {"version", SWAGE_VERSION},
+          {"reader_cpu", cpu_in_words()},
+          {"started_ms", run.started_ns / 1'000'000},
+          {"decisions", run.decisions},
+          {"hit_events", run.hit_events},
+          {"lost_blobs", run.lost_blobs},
+          {"remarks", run.remarks},
           {"damage", run.damage}};
 }
 
