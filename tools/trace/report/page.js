@@ -150,7 +150,7 @@ function decisions() {
   if (!events.length) return null;
   const texts = new Map(events.map(event => [event, [event.args.id, event.name, words(event)].join('\n').toLowerCase()]));
   log = {...cappedTable(['', 'at', 'event', 'in words', 'line'], events, event => html('tr', {},
-    html('td', {class: 'muted'}, event.args.id), html('td', {class: 'number'}, time(event.ts)), html('td', {}, event.name.replace('_', ' ')),
+    html('td', {class: 'muted'}, event.args.id), html('td', {class: 'number'}, time(event.ts)), html('td', {}, event.name.replace('_', ' ').replace(/ t0$/, '')),
     html('td', {class: 'words'}, event.args.what, event.args.why ? html('div', {class: 'muted'}, event.args.why) : null),
     html('td', {class: 'line'}, event.args.site)), 25), events, texts};
   return panel('log', 'Log', plural(data.run.decisions, 'decision'), log.node);

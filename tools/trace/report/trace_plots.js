@@ -29,7 +29,7 @@ function arenaPlot(memory, recordText) {
     svg('text', {class: 'tick', x: left - 8, y: use(memory.peak_bytes) + 4, 'text-anchor': 'end'}, bytes(memory.peak_bytes)),
     svg('text', {class: 'tick', x: left - 8, y: bottom + 2, 'text-anchor': 'end'}, 'in use'),
     svg('polygon', {class: 'area in-use', points: `${x(0)},${bottom} ${line.join(' ')} ${x(groups)},${bottom}`}),
-    ticks(groups, 10).map(g => svg('text', {class: 'tick', x: x(g), y: bottom + 15, 'text-anchor': 'middle'}, count(g))),
+    ticks(groups, 10).filter(Number.isInteger).map(g => svg('text', {class: 'tick', x: x(g), y: bottom + 15, 'text-anchor': 'middle'}, count(g))),
     svg('text', {class: 'tick', x: right, y: middle + 18, 'text-anchor': 'end'}, 'group by group, in the order in which they run'));
 }
 

@@ -56,11 +56,12 @@ class TraceSection {
     const parts = [
       this.facts(),
       trouble ? html('p', {class: 'bad'}, trouble) : null,
+      fusion && !this.row.plan ? html('p', {class: 'muted'}, 'It has no plan; memory, graph and fusion are what the compiler would make of it.') : null,
       memory && memory.buffers.length
         ? fold('Memory', `an arena of ${bytes(memory.arena_bytes)}, ${plural(memory.buffers.length, 'buffer')}; ` +
           `at most ${bytes(memory.peak_bytes)} in use, in group ${memory.peak_group}`,
           () => html('div', {}, arenaPlot(memory, r => show.records[r].text),
-            html('p', {class: 'legend'}, html('span', {class: 'key at-peak'}), 'in use at the peak')), show.records.length < 2000)
+            html('p', {class: 'legend'}, html('span', {class: 'key at-peak'}), 'in use at the peak')), memory.buffers.length < 4000)
         : null,
       fusion && fusion.groups.length
         ? fold('Graph', 'groups, and what they read from each other', () => (fusion.groups.length <= kMostGroupsDrawn
@@ -70,7 +71,7 @@ class TraceSection {
           fusion.groups.length <= kMostGroupsDrawn)
         : null,
       fold('Ops', `${plural(show.ops, 'op')}, ${plural(inputs, 'input')}, ${plural(slots, 'scalar slot')}, ` +
-        `${plural(show.escapes.length, 'value')} that escape`, () => this.ops.node, true, 'ops'),
+        `${plural(show.escapes.length, 'value escapes', 'values escape')}`, () => this.ops.node, true, 'ops'),
       fusion ? fold('Fusion', `${plural(fusion.groups.length, 'group')}; saves ${bytes(fusion.saved_bytes)} of reading and writing a run`,
         () => this.fusionTable(fusion)) : null,
       code && code.length ? fold('Code', code.map(c => c.stage).join(', '), () => this.stages(code)) : null,
