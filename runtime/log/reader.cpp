@@ -6,10 +6,12 @@
 #include <fstream>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include <runtime/core/error.hpp>
+#include <runtime/trace/validate.hpp>
 
 namespace swage::runlog {
 namespace {
@@ -58,7 +60,32 @@ class Bytes {
   std::string_view bytes_;
 };
 
+constexpr std::uint64_t kSaid = 8;  // traces that are left out, each with its reason
+
 bool is_extent(std::int64_t value) { return value >= 0 && value < std::int64_t{1} << 48; }
+
+// What may be printed: no control characters that a terminal obeys, no bytes that are not UTF-8.
+std::string readable(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const auto first = static_cast<unsigned char>(bytes.front());
+    const std::size_t n = first < 0x80                    ? 1
+                          : first >= 0xC2 && first < 0xE0 ? 2
+                          : first >= 0xE0 && first < 0xF0 ? 3
+                          : first >= 0xF0 && first < 0xF5 ? 4
+                                                          : 0;
+    bool good = n > 0 && n <= bytes.size() && (first >= 0x20 ? first != 0x7F : first == '\n' || first == '\t');
+    for (std::size_t k = 1; good && k < n; ++k) good = (static_cast<unsigned char>(bytes[k]) & 0xC0) == 0x80;
+    if (good && n > 2) {  // longer than need be, half a pair, or beyond the last code point
+      const auto second = static_cast<unsigned char>(bytes[1]);
+      good = !(first == 0xE0 && second < 0xA0) && !(first == 0xED && second >= 0xA0) && !(first == 0xF0 && second < 0x90) &&
+             !(first == 0xF4 && second >= 0x90);
+    }
+    text += good ? bytes.substr(0, n) : "?";
+    bytes.remove_prefix(good ? n : 1);
+  }
+  return text;
+}
 
 class Reading {
  public:
@@ -73,6 +100,7 @@ class Reading {
     if (torn_ > 0)
       run_.damage.push_back(
           fmt::format("{} event{} could not be read: damaged, or being written", torn_, torn_ == 1 ? "" : "s"));
+    if (refused_ > kSaid) run_.damage.push_back(fmt::format("{} more traces are left out", refused_ - kSaid));
     if (odd_ > 0) run_.damage.push_back(fmt::format("{} entries that make no sense are left out", odd_));
     if (run_.lost_blobs > 0)
       run_.damage.push_back(fmt::format("there was no room for {} traces, plans or remarks", run_.lost_blobs));
@@ -142,11 +170,12 @@ class Reading {
       case BlobKind::refusal: {
         std::uint32_t id = 0;
         TraceEntry* const entry = from.take(id) ? entry_of(id) : nullptr;
-        if (entry) entry->refusal = from.rest();
-        return entry != nullptr;
+        if (!entry) return left_out_.contains(id);
+        entry->refusal = readable(from.rest());
+        return true;
       }
-      case BlobKind::remark: run_.remarks.emplace_back(content); return true;
-      case BlobKind::command: run_.command = content; return true;
+      case BlobKind::remark: run_.remarks.push_back(readable(content)); return true;
+      case BlobKind::command: run_.command = readable(content); return true;
       case BlobKind::module: return read_module(from);
       case BlobKind::sites: return read_sites(from);
       case BlobKind::figures: return read_figures(from);
@@ -185,26 +214,22 @@ class Reading {
     return true;
   }
 
-  // Ids as this process has them. `here`: the key's record.
-  bool translate(KeyHalf& key, std::uint64_t here) const {
-    if (static_cast<std::size_t>(key.op) >= kOps || key.op == Op::none || key.n_operands > 3) return false;
-    const auto attribute = attributes_.find(key.attr);
+  // Ids as this process has them.
+  bool translate(KeyHalf& key) const {
+    if (static_cast<std::size_t>(key.op) >= kOps || key.n_operands > 3) return false;
     if (key.attr != 0) {
+      const auto attribute = attributes_.find(key.attr);
       if (attribute == attributes_.end()) return false;
       key.attr = attribute->second;
     }
     for (int k = 0; k < 3; ++k) {
       OperandKey& operand = key.operands[k];
-      if (operand.ref > 0 ? static_cast<std::uint64_t>(operand.ref) > here : operand.ref < kLiteral) return false;
-      if (operand.is_tensor() || (key.op == Op::input && k == 0)) {
-        const auto desc = descriptors_.find(operand.desc);
-        if (desc == descriptors_.end()) return false;
-        operand.desc = desc->second;
-      } else if (operand.desc >= kDTypes) {
-        return false;
-      }
+      if (!operand.is_tensor() && !(key.op == Op::input && k == 0)) continue;
+      const auto desc = descriptors_.find(operand.desc);
+      if (desc == descriptors_.end()) return false;
+      operand.desc = desc->second;
     }
-    return true;
+    return what_is_wrong(key).empty();
   }
 
   bool read_trace(Bytes from) {
@@ -216,31 +241,35 @@ class Reading {
     if (!from.take(trace.keys, blob.records) || !from.take(trace.results, blob.records) || !from.take(sites, blob.records))
       return false;
     for (std::uint32_t i = 0; i < blob.records; ++i) {
-      KeyHalf& key = trace.keys[i];
-      if (!translate(key, i) || (key.op == Op::cut) != (i + 1 == blob.records)) return false;
-      const bool shares = kind_of(key.op) == OpKind::view || (key.in_place() && key.op != Op::input);
-      if (shares && !key.operands[0].is_tensor()) return false;
       trace.sites.push_back({reinterpret_cast<const void*>(sites[i])});  // NOLINT(performance-no-int-to-ptr)
-      if (key.op == Op::cut) {
+      if (!translate(trace.keys[i])) return refuse_trace(blob.id, fmt::format("record {} is none", i));
+      if (trace.keys[i].op == Op::cut) {
         trace.results[i] = 0;
         continue;
       }
       const auto desc = descriptors_.find(trace.results[i]);
-      if (desc == descriptors_.end()) return false;
+      if (desc == descriptors_.end()) return refuse_trace(blob.id, fmt::format("record {}: its result is not described", i));
       trace.results[i] = desc->second;
     }
+    if (const std::string wrong = what_is_wrong(trace); !wrong.empty()) return refuse_trace(blob.id, wrong);
     trace.id = blob.id;
     complete(trace);
     places_[blob.id] = run_.traces.size();
     run_.traces.push_back(std::move(entry));
     return true;
   }
+  bool refuse_trace(std::uint32_t id, const std::string& why) {
+    left_out_.insert(id);
+    if (refused_++ < kSaid) run_.damage.push_back(fmt::format("trace t{} is left out: {}", id, why));
+    return true;  // said already
+  }
 
   bool read_sites(Bytes from) {
     TraceBlob blob;
     std::vector<std::uint64_t> sites;
     TraceEntry* const entry = from.take(blob) ? entry_of(blob.id) : nullptr;
-    if (!entry || blob.records != entry->trace.size() || !from.take(sites, blob.records)) return false;
+    if (!entry) return left_out_.contains(blob.id);
+    if (blob.records != entry->trace.size() || !from.take(sites, blob.records)) return false;
     for (std::uint32_t i = 0; i < blob.records; ++i)
       entry->trace.sites[i] = {reinterpret_cast<const void*>(sites[i])};  // NOLINT(performance-no-int-to-ptr)
     return true;
@@ -251,7 +280,8 @@ class Reading {
     if (!from.take(blob)) return false;
     TraceEntry* const entry = entry_of(blob.trace);
     std::vector<std::uint64_t> words;
-    if (!entry || blob.mask_words > kMaxWindow / 64 + 1 || !from.take(words, blob.mask_words)) return false;
+    if (!entry) return left_out_.contains(blob.trace);
+    if (blob.mask_words > kMaxWindow / 64 + 1 || !from.take(words, blob.mask_words)) return false;
     PlanEntry plan{++plans_,
                    blob.tight != 0,
                    blob.groups,
@@ -261,9 +291,13 @@ class Reading {
                    blob.arena_bytes,
                    std::isfinite(blob.ms) ? blob.ms : 0,
                    EscapeMask(entry->trace.size()),
-                   std::string(from.rest())};
-    for (RecordIndex i = 0; i < entry->trace.size() && i / 64 < words.size(); ++i)
-      if (words[i / 64] >> (i % 64) & 1) plan.escapes.set(i);
+                   readable(from.rest())};
+    for (RecordIndex i = 0; i < words.size() * 64; ++i) {
+      if (!(words[i / 64] >> (i % 64) & 1)) continue;
+      if (i >= entry->trace.size()) return false;
+      plan.escapes.set(i);
+    }
+    if (!what_is_wrong(entry->trace, plan.escapes).empty()) return false;
     entry->plans.push_back(std::move(plan));
     return true;
   }
@@ -272,7 +306,7 @@ class Reading {
     TraceFigures figures;
     if (!from.take(figures)) return false;
     TraceEntry* const entry = entry_of(figures.trace);
-    if (!entry) return false;
+    if (!entry) return left_out_.contains(figures.trace);
     for (double* value : {&figures.eager_ns, &figures.eager_best_ns, &figures.plan_best_ns, &figures.saving_ns})
       if (!std::isfinite(*value)) *value = 0;
     entry->figures = figures;
@@ -286,7 +320,7 @@ class Reading {
     module.bias = blob.bias;
     module.begin = blob.begin;
     module.end = blob.end;
-    module.path = from.rest();
+    module.path = readable(from.rest());
     run_.modules.push_back(std::move(module));
     return true;
   }
@@ -299,7 +333,7 @@ class Reading {
         ++torn_;
         continue;
       }
-      if (event.key.op != Op::none && !translate(event.key, kMaxWindow)) event.key = {};
+      if (event.key.op != Op::none && !translate(event.key)) event.key = {};
       run_.events.push_back({event.sequence, event.ns, event.until_ns, reinterpret_cast<std::uint64_t>(event.site), event.code,
                              event.trace, event.position, event.value, event.stream, event.key});
     }
@@ -316,8 +350,9 @@ class Reading {
   std::unordered_map<DescId, DescId> descriptors_;
   std::unordered_map<AttrId, AttrId> attributes_;
   std::unordered_map<std::uint32_t, std::size_t> places_;
+  std::unordered_set<std::uint32_t> left_out_;  // traces: what else is told of them is no damage of its own
   std::uint32_t plans_ = 0;
-  std::uint64_t torn_ = 0, odd_ = 0;
+  std::uint64_t torn_ = 0, odd_ = 0, refused_ = 0;
 };
 
 }  // namespace
@@ -349,6 +384,8 @@ Run read(std::string_view bytes, const std::filesystem::path& path) {
 }
 
 Run read(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) raise<IoError>({}, "{} cannot be read: it is no file", path.string());
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   std::string bytes;
   if (file) {

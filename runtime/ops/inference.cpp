@@ -321,6 +321,10 @@ ViewDesc infer(Op op, const Attribute& attribute, std::span<const OperandType> o
     case OpKind::fill:
     case OpKind::random: {
       const std::span ints(attribute.ints);
+      const auto rank = static_cast<std::int64_t>(ints.size()) - 1;
+      if (op == Op::iota && (rank < 0 || ints[0] < 0 || ints[0] >= rank))
+        raise<IndexError>(site, "[iota] dimension {} is out of range for {} dimensions", rank < 0 ? -1 : ints[0],
+                          std::max<std::int64_t>(rank, 0));
       const Dims dims(op == Op::iota ? ints.subspan(1) : ints);
       if (kind_of(op) == OpKind::random && !is_float(attribute.dtype))
         raise<DTypeError>(site, "[{}] draws f32 or f64, not {}", name_of(op), name_of(attribute.dtype));

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 namespace swage::test {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -35,6 +37,10 @@ struct NoPlan final : Plan {
     escapes_ = EscapeMask(4);
     escapes_.set(1);
     arena_bytes_ = 128;
+  }
+  void escape(RecordIndex i) {
+    escapes_ = EscapeMask(64);
+    escapes_.set(i);
   }
   std::optional<CheckFailure> check(const PlanFrame&) override { return std::nullopt; }
   void run(const PlanFrame&) override {}
@@ -259,6 +265,102 @@ TEST_F(RunLog, IsReadUpToTheDamage) {
   EXPECT_TRUE(run.traces.empty());
   EXPECT_EQ(run.events.size(), 4u);
 }
+
+// A log in which one trace was changed before it was written: its sums are right.
+class DoctoredLog : public RunLog {
+ protected:
+  runlog::Run read_with(const std::function<void(Trace&)>& change, const char* text = kText) {
+    {
+      EventLog log(file);
+      Trace made = parse_trace(text);
+      made.id = 3;
+      change(made);
+      made.sites.resize(made.size());
+      log.store(made);
+      log.store(trace(7));
+    }
+    runlog::Run run = runlog::read(file);
+    EXPECT_NE(run.find(7), nullptr);
+    return run;
+  }
+  void expect_refused(const std::function<void(Trace&)>& change, const std::string& why, const char* text = kText) {
+    const runlog::Run run = read_with(change, text);
+    EXPECT_EQ(run.find(3), nullptr);
+    EXPECT_THAT(run.damage, ElementsAre(AllOf(HasSubstr("trace t3 is left out"), HasSubstr(why))));
+  }
+};
+
+TEST_F(DoctoredLog, IsBelievedAsItIs) {
+  const runlog::Run run = read_with([](Trace&) {});
+  EXPECT_NE(run.find(3), nullptr);
+  EXPECT_THAT(run.damage, IsEmpty());
+}
+
+TEST_F(DoctoredLog, ResultsFollowFromTheOps) {
+  expect_refused([](Trace& t) { t.results[1] = intern(DType::f32, {3, 5}); },
+                 "record 1: its result is f32[3,5], where f32[3,4]");
+  expect_refused([](Trace& t) { t.results[2] = t.results[0]; }, "record 2");
+  expect_refused([](Trace& t) { t.results[0] = intern(DType::f64, {3, 4}); },
+                 "record 0: its result is another than what enters");
+  expect_refused([](Trace& t) { t.keys[2].operands[0].desc = intern(DType::f32, {2, 2}); }, "operand 0 is another");
+}
+
+TEST_F(DoctoredLog, OperandsStandBeforeTheirOps) {
+  expect_refused([](Trace& t) { t.keys[1].operands[0].ref = 2; }, "record 1: operand 0 does not stand before it");
+  expect_refused([](Trace& t) { t.keys[0].operands[0].ref = 1; }, "does not stand before it");
+  expect_refused([](Trace& t) { t.keys[1].operands[0] = {}; }, "record 1 is none");
+  expect_refused([](Trace& t) { t.keys[1].operands[1].ref = -9; }, "record 1 is none");
+  expect_refused([](Trace& t) { t.keys[1].n_operands = 1; }, "record 1 is none");
+  expect_refused(
+      [](Trace& t) {
+        t.keys[1].operands[2].ref = 1;
+        t.keys[1].operands[2].desc = t.results[0];
+      },
+      "record 1 is none");
+  expect_refused([](Trace& t) { t.keys[1].flags = 64; }, "record 1 is none");
+  expect_refused([](Trace& t) { t.keys.pop_back(), t.results.pop_back(); }, "it is no cut");
+}
+
+TEST_F(DoctoredLog, NumbersStayWithinWhatCanBeAddressed) {
+  const auto attribute = [](std::vector<std::int64_t> ints) {
+    Attribute made;
+    made.ints = std::move(ints);
+    return intern(made);
+  };
+  expect_refused([&](Trace& t) { t.keys[2].attr = attribute({1, std::int64_t{1} << 62}); }, "record 2 is none");
+  expect_refused([&](Trace& t) { t.keys[2].attr = attribute(std::vector<std::int64_t>(1000, 1)); }, "record 2 is none");
+  expect_refused([&](Trace& t) { t.keys[2].attr = attribute({1, 9}); }, "a length of 9 does not fit");
+  expect_refused([](Trace& t) { t.keys[0].operands[0].desc = t.results[0] = intern(DType::f32, {1 << 24, 1 << 24}); },
+                 "record 0 is none");
+  // Of an op that has no operands, so that its attribute says it all.
+  const char* const counting = "%0 = iota() {0,4} dtype=i64 : i64[4]\ncut {0}\n";
+  expect_refused([&](Trace& t) { t.keys[0].attr = 0; }, "iota", counting);
+  expect_refused([&](Trace& t) { t.keys[0].attr = attribute({5, 4}); }, "iota", counting);
+}
+
+TEST_F(DoctoredLog, PlansWriteOutWhatTheirTracesMake) {
+  for (const RecordIndex wrong : {0u, 2u, 3u, 40u}) {
+    EventLog log(file);
+    log.store(trace(7));
+    CompileResult result;
+    auto plan = std::make_unique<NoPlan>();
+    plan->escape(wrong);
+    result.plan = std::move(plan);
+    log.store_plan(7, result, false, 1);
+    const runlog::Run run = runlog::read(file);
+    EXPECT_THAT(run.damage, ElementsAre(HasSubstr("1 entries that make no sense"))) << wrong;
+    EXPECT_TRUE(run.find(7)->plans.empty());
+  }
+}
+
+TEST_F(RunLog, TextIsFitToBePrinted) {
+  EventLog log(file);
+  log.remark("caf\xC3\xA9 \xE2\x82\xAC\tfine");
+  log.remark("\x1B[2J half \xE2\x82 long \xC0\x80 pair \xED\xA0\x80 \xFF");
+  EXPECT_THAT(runlog::read(file).remarks, ElementsAre("caf\xC3\xA9 \xE2\x82\xAC\tfine", "?[2J half ?? long ?? pair ??? ?"));
+}
+
+TEST_F(RunLog, AFolderIsNoLog) { EXPECT_THROW(runlog::read(folder.path()), IoError); }
 
 }  // namespace
 }  // namespace swage::test

@@ -12,6 +12,7 @@
 #include <runtime/cache/digest.hpp>
 #include <runtime/cache/plan_cache.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/trace/validate.hpp>
 #include <tools/cli/suggest.hpp>
 #include <tools/cli/usage.hpp>
 
@@ -100,7 +101,12 @@ void judge(StoredEntry& entry, std::string why_not) {
   entry.state = compare(entry.entry->environment, entry.is_plan() ? trace_environment() : jit::code_environment(), entry.why);
   if (entry.state == EntryState::ready && entry.is_plan()) {
     entry.trace = stored_trace_of(*entry.entry, entry.why);
-    if (!entry.trace) entry.state = EntryState::damaged;
+    if (entry.trace) entry.why = what_is_wrong(entry.trace->trace);
+    if (entry.why.empty() && entry.trace) entry.why = what_is_wrong(entry.trace->trace, entry.trace->escapes);
+    if (!entry.why.empty()) {
+      entry.state = EntryState::damaged;
+      entry.trace.reset();
+    }
   } else if (entry.state == EntryState::ready) {
     const std::optional<jit::CodeImage> image = jit::image_of(entry.entry->payload);
     if (!image) entry.why = "its code is cut off";

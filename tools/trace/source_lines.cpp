@@ -28,7 +28,8 @@ struct SourceLines::Modules {
   // Reads the file of a module, if it is the one that ran.
   void ask(Module& module) {
     module.asked = true;
-    if (!dwfl || module.entry.path.empty()) return;
+    std::error_code ignored;
+    if (!dwfl || !std::filesystem::is_regular_file(module.entry.path, ignored)) return;
     dwfl_report_begin_add(dwfl);
     Dwfl_Module* const debug = dwfl_report_elf(dwfl, std::filesystem::path(module.entry.path).filename().c_str(),
                                                module.entry.path.c_str(), -1, module.entry.bias, false);
