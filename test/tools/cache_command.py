@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import command
+import json_fields
 from command import CommandTest, main
 
 
@@ -348,6 +349,26 @@ class CacheCommand(CommandTest):
             process.stderr.close()
         self.swage("cache", "import", "all.swageplans")
         self.assertEqual(self.run_workload("digits", "--steps", "30")["compiles"], 0)
+
+    def test_every_field_is_documented_and_every_documented_field_is_there(self):
+        self.run_other("run", "seed_rnn", "--steps", "30")
+        self.run_other("cache", "export", "theirs.swageplans")
+        self.run_workload("seed_rnn", "--steps", "30")
+        shown = self.listed("plan")[0]["id"], self.listed("code")[0]["id"]
+        answers = {"ls": [self.json_of("ls")], "show": [self.json_of("show", id) for id in shown],
+                   "verify": [self.json_of("verify")], "export": [self.json_of("export", "x")],
+                   "import": [self.json_of("import", "theirs.swageplans", code=1)],
+                   "gc": [self.json_of("gc"), self.json_of("clear")]}
+        pages = json_fields.documented(pathlib.Path(__file__).parents[2] / "docs" / "cache-json.md")
+        self.assertEqual(set(pages), set(answers))
+        for name, printed in answers.items():
+            seen = {}
+            for answer in printed:
+                for field, kind in json_fields.fields_of(answer):
+                    seen.setdefault(field, set()).add(kind)
+            self.assertEqual(seen.keys(), pages[name].keys(), name)
+            for field, kinds in seen.items():
+                self.assertLessEqual(kinds, pages[name][field], f"{name} {field}")
 
     def test_wrong_names(self):
         self.run_workload("seed_rnn", "--steps", "30")

@@ -24,10 +24,10 @@ def fields_of(value, path=""):
         yield path, TYPES[type(value)]
 
 
-def documented():
+def documented(page=PAGE):
     """By command: the fields of its table, each with the set of its types."""
     commands = {}
-    for heading, body in re.findall(r"^## `(\S+)`\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL):
+    for heading, body in re.findall(r"^## `(\S+)`\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL):
         rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|$", body, re.MULTILINE)
         commands[heading] = {field: set(types.strip().split(" or ")) for field, types, _ in rows}
     return commands
