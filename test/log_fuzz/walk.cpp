@@ -59,7 +59,7 @@ std::vector<std::string> command_line(const CLI::App& command, const std::filesy
     }
     const std::string name = "--" + option->get_lnames().front();
     if (name == "--help" || name == "--follow" || name == "--svg" || name == "--plant") continue;
-    const bool is_flag = option->get_type_size() == 0;
+    const bool is_flag = option->get_items_expected_max() == 0;
     if (!option->get_required() && random() % 2) continue;
     line.push_back(is_flag ? name : name + "=" + value_of(name, log.parent_path(), random));
   }
