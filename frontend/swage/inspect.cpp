@@ -7,27 +7,16 @@
 #include <fmt/format.h>
 
 #include <runtime/engine/event_log.hpp>
+#include <runtime/engine/event_words.hpp>
 #include <runtime/engine/stream_impl.hpp>
-#include <runtime/trace/difference.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/runtime.hpp>
 
 namespace swage {
 namespace {
 
-bool is_trouble(const Event& event) {
-  switch (event.code) {
-    case EventCode::missed:
-    case EventCode::side_exit:
-    case EventCode::check_failed:
-    case EventCode::escapes_grew:
-    case EventCode::requested:
-    case EventCode::failed:
-    case EventCode::shelved:
-    case EventCode::storm: return true;
-    default: return false;
-  }
-}
+// Ran op by op, or was compiled again.
+bool is_trouble(const Event& event) { return weight_of(event.code) <= Weight::loss || event.code == EventCode::requested; }
 
 const KnownTrace* known_trace(std::uint32_t id) {
   for (const auto& known : detail::stream().impl().trie.traces())
@@ -35,32 +24,12 @@ const KnownTrace* known_trace(std::uint32_t id) {
   return nullptr;
 }
 
-std::string words_for(const Event& event) {
+std::string in_words(const Event& event) {
   const KnownTrace* const near = event.trace == 0 ? nullptr : known_trace(event.trace);
-  const auto parting = [&]() -> std::string {
-    if (!near || event.key.op == Op::none) return "";
-    if (event.position >= near->trace.size()) return ": it went on where the trace ends";
-    return ": " + describe_difference(near->trace.keys[event.position], event.key);
-  };
+  const EventWords words = words_for(EventFacts{event.code, event.trace, event.position, event.value, event.key,
+                                                near ? &near->trace : nullptr, near ? std::string_view(near->refusal) : ""});
   const std::string at = event.site.known() ? ", at " + describe(event.site) : "";
-  switch (event.code) {
-    case EventCode::missed:
-      if (event.trace == 0) return "a window followed no known path" + at;
-      return fmt::format("a window left trace {} after {} records{}{}", event.trace, event.position, parting(), at);
-    case EventCode::side_exit:
-      return fmt::format("trace {} was left after {} deferred records{}{}", event.trace, event.position, parting(), at);
-    case EventCode::check_failed:
-      return fmt::format("the plan of trace {} refused the data of record {}", event.trace, event.position);
-    case EventCode::escapes_grew:
-      return fmt::format("a value of trace {} (record {}) outlived its window where it had not before", event.trace,
-                         event.position);
-    case EventCode::requested: return fmt::format("trace {} was handed to the compiler", event.trace);
-    case EventCode::failed: return fmt::format("trace {} could not be compiled", event.trace);
-    case EventCode::shelved: return fmt::format("the plan of trace {} was found not to pay", event.trace);
-    case EventCode::storm:
-      return fmt::format("trace {} is not compiled: too many of its structure were, and did not pay", event.trace);
-    default: return "";
-  }
+  return words.what + (words.why.empty() ? "" : ": " + words.why) + at;
 }
 
 // Of the calling thread, or of the compile thread about a trace of its.
@@ -74,7 +43,7 @@ std::vector<std::string> troubles_since(std::uint64_t ns) {
   std::map<std::string, std::size_t> counts;
   for (const Event& event : event_log().events()) {
     if (event.ns < ns || !is_trouble(event) || !is_mine(event)) continue;
-    std::string words = words_for(event);
+    std::string words = in_words(event);
     if (++counts[words] == 1) found.push_back(std::move(words));
   }
   for (std::string& words : found)

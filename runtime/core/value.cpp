@@ -13,6 +13,7 @@ namespace swage {
 
 constinit thread_local Value* free_values = nullptr;
 constinit thread_local Stream* this_stream = nullptr;
+constinit thread_local bool tape_lets_go = false;
 
 void refill_values() {
   constexpr std::size_t kSlab = 256;
@@ -50,6 +51,8 @@ namespace {
     if (value->refs != 0) return;
   }
   recorder->forget(value);
+  if (value->flags & Value::kWatched) [[unlikely]]
+    value->stream->watched_dies(*value);
   if (value->base) {
     if (is_mine(*value->base)) --value->base->view_refs;
     release(value->base);

@@ -65,6 +65,7 @@ struct Value {
     kExposed = 4,   // the user holds a pointer into the buffer; as borrowed, but ours to free
     kPoisoned = 8,  // the op that should have produced it raised an error
     kRequiresGrad = 16,
+    kWatched = 32,  // owners: whether it is ever read is being looked at (runtime/engine/escape_watch.hpp)
   };
 
   std::uint32_t refs = 1;       // handles, tape, window and views, as the owner counts
@@ -102,6 +103,9 @@ struct Value {
 
 // The stream of the calling thread; null before its first op and while it ends.
 extern constinit thread_local Stream* this_stream [[gnu::tls_model("initial-exec")]];
+
+// Whether this thread is taking a tape apart: what dies then was held by it.
+extern constinit thread_local bool tape_lets_go [[gnu::tls_model("initial-exec")]];
 
 // Free values of this thread, chained through `base`. All of them are as a new value but for their count, identity and tags. Last in,
 // first out, so that the next value is warm. Slabs are never given back, so a value may be freed on another thread.

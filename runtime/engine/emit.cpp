@@ -267,6 +267,7 @@ ValueRef Stream::Impl::run_untracked(const OpCall& call) {
     const CallOperand& operand = call.operands[k];
     if (operand.value) {
       check_usable(*operand.value, call);
+      if (Value& owner = *operand.value->owner(); owner.flags & Value::kWatched && owner.stream == &self) watch.was_read(owner);
       key.operands[k] = {1, operand.value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};

@@ -6,6 +6,7 @@
 
 #include <runtime/cache/plan_cache.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/engine/debug_report.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/failure_report.hpp>
 #include <runtime/engine/registry.hpp>
@@ -35,6 +36,7 @@ SharedEngine& shared_engine() {
     made->queue = new CompileQueue(compiler_factory);
     refuse_after_fork(*made);
     report_windows_on_failure();
+    start_debug_report();
     return made;
   }();
   return *engine;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -49,7 +50,8 @@ bool EventLog::Known::insert(std::uint32_t id) noexcept {
   return true;
 }
 
-EventLog::EventLog(const std::filesystem::path& file) : writer_(file) {
+EventLog::EventLog(const std::filesystem::path& file)
+    : writer_(file), is_read_(!writer_.path().empty() || std::getenv("SWAGE_DEBUG")) {
   writer_.append(runlog::BlobKind::command, {command_line()});
   store_modules();
   if (!writer_.trouble().empty()) remarks_.push_back("the event log is kept in memory only: " + writer_.trouble());
@@ -67,7 +69,7 @@ void EventLog::add(EventCode code, std::uint32_t trace, std::uint32_t position, 
   event.stream = stream_number();
   event.key = key;
   const std::lock_guard lock(mutex_);
-  if (key.op != Op::none) explain(key);
+  if (is_read_ && key.op != Op::none) explain(key);
   writer_.add(runlog::Ring::decisions, event);
   // Sums that do not go round.
   runlog::Header& header = writer_.header();
@@ -82,6 +84,7 @@ void EventLog::add(EventCode code, std::uint32_t trace, std::uint32_t position, 
 }
 
 void EventLog::add_hits(std::uint32_t trace, std::uint32_t count, std::uint64_t since_ns, std::uint64_t now_ns) noexcept {
+  if (!is_read_) return;
   runlog::LoggedEvent event;
   event.ns = since_ns;
   event.until_ns = now_ns;
@@ -111,6 +114,15 @@ std::uint64_t EventLog::total() const {
   const std::lock_guard lock(mutex_);
   const runlog::Header& header = writer_.header();
   return header.decisions.load() + header.hits.load();
+}
+
+runlog::Run EventLog::snapshot() const {
+  std::string bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    bytes = writer_.bytes();
+  }
+  return runlog::read(std::string_view(bytes));
 }
 
 void EventLog::explain(const KeyHalf& key) noexcept {
@@ -156,6 +168,7 @@ void EventLog::store_modules() noexcept {
 }
 
 runlog::TraceFigures* EventLog::store(const Trace& trace) noexcept {
+  if (!is_read_) return nullptr;
   const std::lock_guard lock(mutex_);
   store_modules();
   for (std::size_t i = 0; i < trace.size(); ++i) {
@@ -182,7 +195,17 @@ runlog::TraceFigures* EventLog::store(const Trace& trace) noexcept {
   return static_cast<runlog::TraceFigures*>(writer_.append(runlog::BlobKind::figures, {runlog::bytes_of(figures)}));
 }
 
+runlog::EscapeFigures* EventLog::store_escape(std::uint32_t trace, std::uint32_t storage) noexcept {
+  if (!is_read_) return nullptr;
+  runlog::EscapeFigures figures;
+  figures.trace = trace;
+  figures.storage = storage;
+  const std::lock_guard lock(mutex_);
+  return static_cast<runlog::EscapeFigures*>(writer_.append(runlog::BlobKind::escape, {runlog::bytes_of(figures)}));
+}
+
 void EventLog::store_plan(std::uint32_t trace, const CompileResult& made, bool tight, double ms) noexcept {
+  if (!is_read_) return;
   const auto& words = made.plan->escapes().words();
   const runlog::PlanBlob blob{trace,
                               tight,
@@ -198,6 +221,7 @@ void EventLog::store_plan(std::uint32_t trace, const CompileResult& made, bool t
 }
 
 void EventLog::store_sites(std::uint32_t trace, const ValueHalf* records, std::size_t n) noexcept {
+  if (!is_read_) return;
   std::vector<CallSite> sites;
   try {
     for (std::size_t i = 0; i < n; ++i) sites.push_back(records[i].site);
@@ -210,6 +234,7 @@ void EventLog::store_sites(std::uint32_t trace, const ValueHalf* records, std::s
 }
 
 void EventLog::store_refusal(std::uint32_t trace, std::string_view why) noexcept {
+  if (!is_read_) return;
   const std::lock_guard lock(mutex_);
   writer_.append(runlog::BlobKind::refusal, {runlog::bytes_of(trace), why});
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include <runtime/log/reader.hpp>
 #include <runtime/log/writer.hpp>
 #include <runtime/trace/trace.hpp>
 
@@ -61,7 +62,9 @@ class EventLog {
  public:
   static constexpr std::size_t kCapacity = runlog::Writer::kDecisions;  // of the ring of decisions
 
-  explicit EventLog(const std::filesystem::path& file);  // empty: memory only
+  // An empty path: memory only. Then decisions are kept for this process, and what only another one would read is not: hits, traces,
+  // their figures and plans.
+  explicit EventLog(const std::filesystem::path& file);
   // Allocates nothing, so that nothing is undone where memory is short. `site`: of the record that `key` is of.
   void add(EventCode code, std::uint32_t trace, std::uint32_t position = 0, std::uint32_t value = 0, const KeyHalf& key = {},
            CallSite site = {}) noexcept;
@@ -69,9 +72,12 @@ class EventLog {
   void add_hits(std::uint32_t trace, std::uint32_t count, std::uint64_t since_ns, std::uint64_t now_ns) noexcept;
   std::vector<Event> events() const;  // oldest first
   std::uint64_t total() const;        // ever added
+  runlog::Run snapshot() const;       // as another process would read it
 
   // Where the figures of the trace stand that change; null where there is no room for it. Once for each trace.
   runlog::TraceFigures* store(const Trace& trace) noexcept;
+  // Sums of what becomes of a storage that windows of the trace write out; null where there is no room.
+  runlog::EscapeFigures* store_escape(std::uint32_t trace, std::uint32_t storage) noexcept;
   void store_plan(std::uint32_t trace, const CompileResult& made, bool tight, double ms) noexcept;
   // Of a trace that an earlier process kept: its call sites here.
   void store_sites(std::uint32_t trace, const ValueHalf* records, std::size_t n) noexcept;
@@ -108,6 +114,7 @@ class EventLog {
 
   mutable std::mutex mutex_;
   runlog::Writer writer_;
+  const bool is_read_;  // from outside, or for SWAGE_DEBUG
   Known descriptors_, attributes_;
   std::uint64_t modules_ = 0, streams_ = 0;
   std::vector<std::string> remarks_;

@@ -77,13 +77,12 @@ struct KnownTrace : std::enable_shared_from_this<KnownTrace> {
   runlog::TraceFigures* figures = nullptr;       // as the event log shows them; null where there was no room
   std::uint64_t logged_hits = 0, logged_ns = 0;  // when hits were last logged
   void publish() const noexcept;                 // the figures as they are now
-  // A hit was counted. The first ones are logged one by one, later ones many at a time.
-  void log_hit() noexcept {
+  // Hits are logged, and looked at closely: the first ones one by one, later ones many at a time.
+  bool logs_hit() const {
     constexpr std::uint64_t kEach = 4, kTogether = 64;
-    publish();
-    if (hits <= kEach || hits % kTogether == 0) [[unlikely]]
-      log_hits();
+    return hits <= kEach || hits % kTogether == 0;
   }
+  void log_hits() noexcept;  // those since it was last called
 
   bool has_plan() const { return wide.plan != nullptr; }
   bool counted() const { return (has_plan() || promised) && !shelved; }  // among the plans of the trie
@@ -95,7 +94,6 @@ struct KnownTrace : std::enable_shared_from_this<KnownTrace> {
   std::vector<std::unique_ptr<MacroRecord>> macros;
 
  private:
-  void log_hits() noexcept;
   std::vector<ExpectedRecord> expected_;
 };
 

@@ -1,5 +1,6 @@
 // What the engine learns from a window that ended: which traces to keep, to compile, to shelve, to drop.
 #include <algorithm>
+#include <bit>
 
 #include <runtime/cache/stored_trace.hpp>
 #include <runtime/engine/event_log.hpp>
@@ -93,6 +94,7 @@ void Stream::Impl::keep_window() {
   if (!wanted && !sibling && !recurs) {
     tracking_backoff.failed();
     note_beginning();
+    log_unknown();
     return;
   }
   // The cursor may have been lost on the way (an op that raised), and yet the window be a known one.
@@ -127,6 +129,22 @@ void Stream::Impl::keep_window() {
     consider(*known);
   }
   if (trie.traces().size() > options.max_traces || trie.bytes() > options.max_trace_bytes) make_room();
+}
+
+// The log gets to see some of the windows that are not kept, a few in a row each time their number has grown fourfold: whoever asks why
+// nothing repeats can compare them.
+void Stream::Impl::log_unknown() {
+  constexpr std::uint64_t kFirst = 16, kInARow = 4;
+  constexpr RecordIndex kLongest = 2048;
+  const std::uint64_t n = unknown_windows++;
+  const std::uint64_t power = std::bit_floor(n);
+  if (n < kFirst || n - power >= kInARow || std::countr_zero(power) % 2 != 0 || window.size() > kLongest) return;
+  Trace trace = window_trace();
+  trace.id = next_trace_id();
+  runlog::TraceFigures* const figures = event_log().store(trace);
+  if (!figures) return;
+  figures->state = runlog::TraceFigures::kSeen;
+  figures->runs = 1;
 }
 
 // Whether many windows have begun like this one though none of them has recurred: one is kept for its forks to be found.

@@ -57,7 +57,7 @@ void Stream::Impl::end_window(std::int64_t reason, CallSite site) {
     if (known && !window.cursor.trace->shelved && (window.cursor.trace->has_plan() || recall(*window.cursor.trace))) {
       window.push(key, 0, half);
       if (run_plan(*window.cursor.trace)) {
-        finish(window.cursor.trace);
+        finish(window.cursor.trace, reason);
         return;
       }
       window.pop();
@@ -67,7 +67,7 @@ void Stream::Impl::end_window(std::int64_t reason, CallSite site) {
     missed(key, site);
   }
   window.push(key, 0, half);
-  finish(nullptr);
+  finish(nullptr, reason);
 }
 
 // The storage, made in this window, that the living result of record i belongs to; kNone for inputs and the dead.
@@ -278,8 +278,9 @@ void Stream::Impl::poison() noexcept {
     if (owner && (owner->flags & Value::kPending)) owner->flags = (owner->flags & ~Value::kPending) | Value::kPoisoned;
 }
 
-void Stream::Impl::finish(KnownTrace* hit) {
+void Stream::Impl::finish(KnownTrace* hit, std::int64_t reason) {
   counters.windows.add();
+  note_turn(hit ? hit : window.on_path ? window.cursor.trace : nullptr, reason);
   if (stem_before) follows(hit ? hit : window.on_path ? window.cursor.trace : nullptr);
   if (hit) {
     counters.hits.add();
@@ -291,7 +292,11 @@ void Stream::Impl::finish(KnownTrace* hit) {
     if (std::exchange(hit->made_up, false)) hit->family->wrong = 0;
     deferral_backoff.succeeded();
     tracking_backoff.succeeded();
-    hit->log_hit();
+    hit->publish();
+    if (hit->logs_hit()) [[unlikely]] {
+      hit->log_hits();
+      watch_escapes(*hit);
+    }
     if (hit->hits == 1 && hit->trace.sites.empty()) [[unlikely]]
       event_log().store_sites(hit->trace.id, window.values.begin(), window.size());
     if (!beginning.empty()) compile_beginning();
@@ -302,6 +307,23 @@ void Stream::Impl::finish(KnownTrace* hit) {
     keep_window();
   }
   close();
+}
+
+// Some of what the window has left behind is watched from now on, not the same each time where it is much.
+void Stream::Impl::watch_escapes(const KnownTrace& hit) {
+  watch.sweep();
+  const RecordIndex n = window.size();
+  const auto from = static_cast<RecordIndex>(hit.hits / 64 * 37 % n);
+  for (RecordIndex k = 0; k < n && !watch.full(); ++k) {
+    const RecordIndex i = (from + k) % n;
+    if (owners[i] && owners[i]->stream == &self) watch.watch(*owners[i], hit.trace.id, i);
+  }
+}
+
+// What comes behind a read of the host: a program that branches on what it reads goes now this way, now that.
+void Stream::Impl::note_turn(const KnownTrace* ran, std::int64_t reason) {
+  if (before_read) before_read->followed_by(ran ? ran->trace.id : 0);
+  before_read = ran && reason == static_cast<std::int64_t>(CutReason::host_read) ? ran->figures : nullptr;
 }
 
 // Whether somebody may ask for what is deferred.

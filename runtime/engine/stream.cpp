@@ -70,6 +70,7 @@ void Stream::read(Value& value, CallSite site) {
   Value& owner = *value.owner();
   // The rule looks at records alone, so that windows end at the same place in every tier.
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).write)) impl_->cut(CutReason::host_read, site);
+  if (owner.flags & Value::kWatched) impl_->watch.was_read(owner);
   if (owner.flags & Value::kPoisoned)
     raise<ValueError>(site, "this tensor was never computed: the op that should have produced it failed");
 }
@@ -100,6 +101,8 @@ bool Stream::take_path(KnownTrace& path, RecordIndex end) noexcept {
   window.arm(limit);
   return false;
 }
+
+void Stream::watched_dies(Value& owner) noexcept { impl_->watch.dies(owner); }
 
 void Stream::take_over(Value* value) noexcept { StreamRegistry::get().post(*this, value); }
 

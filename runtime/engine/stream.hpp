@@ -49,6 +49,7 @@ class Stream {
 
   // Ends the window: everything deferred is computed, by a plan or by the interpreter.
   void cut(CutReason reason, CallSite site);
+  void watched_dies(Value& owner) noexcept;  // Value::kWatched
   // Makes the value's buffer readable by the host: cuts (host_read) if it is pending. Raises if the value is poisoned.
   void read(Value& value, CallSite site);
   // As read, and from now on no op on this storage is deferred.

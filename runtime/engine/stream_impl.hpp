@@ -19,6 +19,7 @@
 #include <runtime/engine/compile_queue.hpp>
 #include <runtime/engine/counters.hpp>
 #include <runtime/engine/engine.hpp>
+#include <runtime/engine/escape_watch.hpp>
 #include <runtime/engine/event_log.hpp>
 #include <runtime/engine/family.hpp>
 #include <runtime/engine/interpreter.hpp>
@@ -93,7 +94,9 @@ struct Stream::Impl {
   void replay(RecordIndex& done);  // `done`: records that have run, also where one raises
   void give_back_draws(RecordIndex failed) noexcept;
   void poison() noexcept;
-  void finish(KnownTrace* hit);
+  void finish(KnownTrace* hit, std::int64_t reason);
+  void watch_escapes(const KnownTrace& hit);
+  void note_turn(const KnownTrace* ran, std::int64_t reason);
   RecordIndex produced_storage(RecordIndex i) const;
   EscapeMask escapes() const;
   bool is_needed() const;
@@ -114,6 +117,7 @@ struct Stream::Impl {
   std::shared_ptr<Ledger> ledger_of(const Trace& trace);
   bool opens_many();
   Trace window_trace() const;
+  void log_unknown();
   std::shared_ptr<KnownTrace> new_known(Trace trace);
 
   void abandon() noexcept;  // fork.cpp
@@ -170,6 +174,7 @@ struct Stream::Impl {
   std::unordered_map<std::uint64_t, std::uint32_t> sightings, family_sightings;  // of windows that are not known
   std::uint64_t collected = 0;                                                   // outcomes of the compile queue seen so far
   std::uint64_t window_count = 0;
+  std::uint64_t unknown_windows = 0;                                    // that were not kept
   Ledger ledger;                                                        // of this stream
   std::unordered_map<std::uint64_t, std::weak_ptr<Ledger>> structures;  // ledgers by what their traces have in common
 
@@ -183,6 +188,9 @@ struct Stream::Impl {
   std::vector<Value*> mail;
   std::atomic<bool> has_mail{false};
   bool has_thread = false;
+
+  EscapeWatch watch;
+  runlog::TraceFigures* before_read = nullptr;  // of the last window, where the host's read ended it
 
   RandomState random;
   void* arena = nullptr;

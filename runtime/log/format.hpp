@@ -23,7 +23,7 @@
 namespace swage::runlog {
 
 inline constexpr std::array<char, 8> kMagic = {'S', 'W', 'A', 'G', 'E', 'L', 'O', 'G'};
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 
 struct Constants {
   std::array<char, 8> magic = kMagic;
@@ -77,8 +77,11 @@ enum class BlobKind : std::uint32_t {
   stream,          // StreamFigures: change in place
   command,         // the command line
   sites,           // TraceBlob, then sites: those of a trace stored without them
+  escape,          // EscapeFigures: change in place
 };
-inline constexpr bool changes(BlobKind kind) { return kind == BlobKind::figures || kind == BlobKind::stream; }
+inline constexpr bool changes(BlobKind kind) {
+  return kind == BlobKind::figures || kind == BlobKind::stream || kind == BlobKind::escape;
+}
 
 struct BlobHeader {
   std::uint32_t bytes = 0;  // of what follows, without padding to eight
@@ -126,7 +129,14 @@ struct ModuleBlob {
 };
 
 struct TraceFigures {
-  enum State : std::uint32_t { kPlan = 1, kShelved = 2, kRefused = 4, kDropped = 8, kPromised = 16 };
+  enum State : std::uint32_t {
+    kPlan = 1,
+    kShelved = 2,
+    kRefused = 4,
+    kDropped = 8,
+    kPromised = 16,
+    kSeen = 32
+  };  // kSeen: it ran once and was not kept
   std::uint32_t trace = 0;
   std::uint32_t state = 0;
   std::uint64_t runs = 0, hits = 0, side_exits = 0;
@@ -134,6 +144,24 @@ struct TraceFigures {
   double plan_best_ns = 0;                 // of its plan; 0 until it was timed
   double saving_ns = 0;                    // of one hit, as far as known
   std::uint64_t escaping = 0;              // storages that have escaped so far
+  // Where the host's read ends it: what ran next the last time, and before that something else; and how often that has changed.
+  std::uint32_t next = 0, other = 0;
+  std::uint64_t turns = 0;
+
+  void followed_by(std::uint32_t id) {
+    if (id == next) return;
+    other = next;
+    next = id;
+    ++turns;
+  }
+};
+
+// What became of a storage that the plan of a trace writes out, as far as it was watched. Those that are neither read nor dropped are
+// still held.
+struct EscapeFigures {
+  std::uint32_t trace = 0, storage = 0;
+  std::uint64_t watched = 0, read = 0;
+  std::uint64_t dropped_by_tape = 0, dropped = 0;  // unread; by the tape, the last to hold it; by a handle
 };
 
 struct StreamFigures {

@@ -179,6 +179,7 @@ class Reading {
       case BlobKind::module: return read_module(from);
       case BlobKind::sites: return read_sites(from);
       case BlobKind::figures: return read_figures(from);
+      case BlobKind::escape: return read_escape(from);
       case BlobKind::stream: {
         PlainStream stream;
         if (!from.take(stream)) return false;
@@ -310,6 +311,15 @@ class Reading {
     for (double* value : {&figures.eager_ns, &figures.eager_best_ns, &figures.plan_best_ns, &figures.saving_ns})
       if (!std::isfinite(*value)) *value = 0;
     entry->figures = figures;
+    return true;
+  }
+
+  bool read_escape(Bytes from) {
+    EscapeFigures figures;
+    if (!from.take(figures)) return false;
+    TraceEntry* const entry = entry_of(figures.trace);
+    if (!entry || figures.storage >= entry->trace.size()) return false;
+    entry->escapes.push_back(figures);
     return true;
   }
 

@@ -28,6 +28,9 @@ struct TraceEntry {
   TraceFigures figures;
   std::vector<PlanEntry> plans;  // oldest first
   std::string refusal;           // the last one
+  std::vector<EscapeFigures> escapes;
+
+  bool was_kept() const { return !(figures.state & TraceFigures::kSeen); }  // otherwise it is a sample of windows that were not
 };
 
 struct EventEntry {

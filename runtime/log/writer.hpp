@@ -34,6 +34,7 @@ class Writer {
   Header& header() { return *header_; }
   const Header& header() const { return *header_; }
 
+  std::string_view bytes() const;  // all that was written, as a file would have it
   // The latest events of a ring, oldest first.
   template <class Each>
   void each(Ring ring, const Each& handle) const {

@@ -122,7 +122,8 @@ TEST(Snapshots, AServingThreadSeesWholeVersionsWhileTrainingGoesOn) {
   std::mutex mutex;
   std::shared_ptr<const std::vector<Tensor>> published;
   std::atomic<bool> done{false};
-  int served = 0, versions = 0, torn = 0;
+  std::atomic<int> served{0};
+  int versions = 0, torn = 0;
   std::thread serving([&] {
     float last = -1;
     while (!done) {

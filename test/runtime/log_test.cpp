@@ -193,12 +193,18 @@ TEST_F(RunLog, AForkedChildLeavesItsParentsFile) {
   EXPECT_FALSE(run.ended);
 }
 
-TEST_F(RunLog, WithoutAFileItIsKeptInMemory) {
+TEST_F(RunLog, WithoutAFileDecisionsAreKeptInMemory) {
   EventLog log(folder.path() / "no" / "such" / "folder");
   EXPECT_TRUE(log.path().empty());
   EXPECT_THAT(log.remarks(), Contains(HasSubstr("in memory only")));
-  write_all(log);
-  EXPECT_EQ(log.events().size(), 4u);
+  // Nobody can read the rest.
+  EXPECT_EQ(log.store(trace(7)), nullptr);
+  EXPECT_EQ(log.store_escape(7, 1), nullptr);
+  log.add_hits(7, 64, 1000, 2000);
+  log.add(EventCode::missed, 7, 1, 0, trace(7).keys[2], CallSite{kText});
+  const std::vector<Event> events = log.events();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].key, trace(7).keys[2]);
 }
 
 TEST_F(RunLog, AFullDiskEndsNoProgram) {
@@ -206,8 +212,9 @@ TEST_F(RunLog, AFullDiskEndsNoProgram) {
   if (child == 0) {
     mount_small_memory(folder.path());
     EventLog log(file);
-    write_all(log);
-    _exit(log.path().empty() && log.events().size() == 4 ? 0 : 1);
+    log.add(EventCode::kept, 7);
+    log.store(trace(7));
+    _exit(log.path().empty() && log.events().size() == 1 ? 0 : 1);
   }
   int status = 0;
   waitpid(child, &status, 0);

@@ -18,6 +18,7 @@ Json answer_top(const runlog::Run& run);
 Json answer_show(const runlog::Run& run, const runlog::TraceEntry& entry, SourceLines& lines);
 Json answer_why(const runlog::Run& run, const std::string& id, SourceLines& lines);  // an empty id: all
 Json answer_fusion(const runlog::TraceEntry& entry, const PlanOutline& outline, SourceLines& lines);
+Json answer_advice(const runlog::Run& run, SourceLines& lines);
 Json answer_lost(const runlog::Run& run, SourceLines& lines);
 Json answer_break_even(const runlog::Run& run);
 Json answer_memory(const runlog::TraceEntry& entry, const PlanOutline& outline, SourceLines& lines);

@@ -27,6 +27,7 @@ void add_map(CLI::App& trace);
 void add_ci(CLI::App& trace);
 void add_replay(CLI::App& trace);
 void add_report(CLI::App& trace);
+void add_advice(CLI::App& trace);
 
 // What most of them take.
 struct TraceArguments {

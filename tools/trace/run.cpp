@@ -46,8 +46,6 @@ runlog::Run open_run(const std::string& run) {
   return read;
 }
 
-std::string name_of_trace(std::uint32_t id) { return fmt::format("t{}", id); }
-
 bool is_id(const std::string& name) {
   return name.size() > 1 && std::string_view("tpm").find(name.front()) != std::string_view::npos &&
          std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include <runtime/engine/event_words.hpp>
 #include <runtime/log/reader.hpp>
 
 namespace swage::tool {
@@ -13,7 +14,6 @@ std::filesystem::path find_run(const std::string& run);
 // Its log. UsageError where that is none; what of it is damaged is named on stderr.
 runlog::Run open_run(const std::string& run);
 
-std::string name_of_trace(std::uint32_t id);  // "t17"
 // What is named "t17" or "17"; "p4": the trace of a plan; "m5": an event. UsageError where there is none.
 const runlog::TraceEntry& trace_named(const runlog::Run& run, const std::string& name);
 const runlog::EventEntry& event_named(const runlog::Run& run, const std::string& name);

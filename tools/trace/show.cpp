@@ -38,6 +38,13 @@ std::string as_text(const runlog::Run& run, const runlog::TraceEntry& entry, Sou
   const std::string records = print(entry.trace, &escapes);
   text += "\n" + records + (records.ends_with('\n') ? "" : "\n");
 
+  for (const runlog::EscapeFigures& escape : entry.escapes)
+    text += wrapped(
+        fmt::format(
+            "%{} outlived {} windows that were looked at: read {} times, dropped unread {} times by a handle, {} by the tape",
+            escape.storage, escape.watched, escape.read, escape.dropped, escape.dropped_by_tape),
+        4);
+
   const auto events = events_of(run, entry);
   if (events.empty()) return text;
   text += events.size() > kShown ? fmt::format("\nthe last {} of {} events\n", kShown, events.size()) : "\nevents\n";
@@ -72,6 +79,13 @@ Json answer_show(const runlog::Run& run, const runlog::TraceEntry& entry, Source
   const EscapeMask mask = escapes_of(entry);
   for (RecordIndex i = 0; i < entry.trace.size(); ++i)
     if (mask.test(i)) escapes.push_back(i);
+  Json outlived = Json::array();
+  for (const runlog::EscapeFigures& escape : entry.escapes)
+    outlived.push_back({{"record", escape.storage},
+                        {"watched", escape.watched},
+                        {"read", escape.read},
+                        {"dropped", escape.dropped},
+                        {"dropped_by_tape", escape.dropped_by_tape}});
   Json events = Json::array();
   for (const runlog::EventEntry* const event : events_of(run, entry)) {
     const Explanation words = explain(run, *event, lines);
@@ -93,6 +107,7 @@ Json answer_show(const runlog::Run& run, const runlog::TraceEntry& entry, Source
           {"state", state_of(entry)},
           {"arena_bytes", plan ? plan->arena_bytes : 0},
           {"escapes", escapes},
+          {"outlived", outlived},
           {"callers", callers},
           {"records", records},
           {"text", print(entry.trace, &mask)},

@@ -9,6 +9,7 @@ namespace {
 
 // RUN, always last, is a log file or a process id, or is missing for the latest run.
 constexpr const char* kExamples = R"(Examples (a run is named last, by its log or process id; without, it is the latest)
+  swage trace advice                           what to change, the largest gain first
   swage trace top --follow 4711                what costs most, live
   swage trace show t17                         one trace, its callers, its plan
   swage trace why                              every miss, exit and refusal, with the line
@@ -46,6 +47,7 @@ std::shared_ptr<TraceArguments> take_id_and_run(CLI::App& command) {
 
 void add_trace(CLI::App& app) {
   CLI::App* const trace = app.add_subcommand("trace", "what was traced, compiled and missed in a run, and why");
+  add_advice(*trace);
   add_top(*trace);
   add_show(*trace);
   add_why(*trace);

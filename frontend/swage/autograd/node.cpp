@@ -9,7 +9,6 @@ namespace swage::autograd {
 namespace {
 
 constinit thread_local Node* doomed [[gnu::tls_model("initial-exec")]] = nullptr;  // linked through `result`, no longer needed
-constinit thread_local bool emptying [[gnu::tls_model("initial-exec")]] = false;
 
 constexpr std::size_t kKeptNodes = 16384;
 
@@ -78,19 +77,19 @@ void GradMeta::operator delete(void* memory) noexcept { detail::FreeList<GradMet
 
 void release_node(Node* node) noexcept {
   if (--node->refs != 0) return;
+  const bool at_work = std::exchange(tape_lets_go, true);
   if (node->owns_result) {
     node->owns_result = false;
     release(std::exchange(node->result, nullptr));
   }
   node->result = reinterpret_cast<Value*>(std::exchange(doomed, node));
-  if (emptying) return;
-  emptying = true;
+  if (at_work) return;
   while (doomed) {
     Node* next = doomed;
     doomed = reinterpret_cast<Node*>(std::exchange(next->result, nullptr));
     dismantle(*next);
   }
-  emptying = false;
+  tape_lets_go = false;
 }
 
 Edge::Edge(const Edge& other) : desc(other.desc), target_(other.target_) {

@@ -61,8 +61,8 @@ function advice() {
   if (!items.length) return panel('advice', 'Advice', null, html('p', {class: 'muted'}, 'Nothing to change was found.'));
   return panel('advice', 'Advice', 'by expected gain', html('ol', {}, items.map(item => searchable(
     html('li', {}, html('b', {}, item.what), item.site ? html('code', {class: 'line'}, item.site) : null,
-      html('p', {}, item.change), html('p', {class: 'muted'}, item.evidence)),
-    'advice', item.what, item.site, item.change, item.evidence))));
+      html('p', {}, item.cure), html('p', {class: 'muted'}, item.evidence)),
+    'advice', item.what, item.site, item.cure, item.evidence))));
 }
 
 function overTime() {

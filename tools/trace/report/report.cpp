@@ -75,6 +75,7 @@ Json data_of(const runlog::Run& run) {
   Json data = {{"run", about(run)},
                {"top", answer_top(run)},
                {"why", answer_why(run, "", lines)},
+               {"advice", answer_advice(run, lines)},
                {"lost", answer_lost(run, lines)},
                {"break_even", answer_break_even(run)},
                {"timeline", timeline_events(run, lines)},
