@@ -1,5 +1,6 @@
 #include <runtime/engine/escape_watch.hpp>
 
+#include <algorithm>
 #include <new>
 
 #include <runtime/core/shared_buffer.hpp>
@@ -19,6 +20,7 @@ void EscapeWatch::watch(Value& owner, std::uint32_t trace, std::uint32_t storage
   runlog::EscapeFigures* const figures = figures_of(trace, storage);
   if (!figures) return;
   ++figures->watched;
+  figures->most = std::max(figures->most, figures->held());
   owner.flags |= Value::kWatched;
   values_[count_++] = {&owner, owner.storage_tag, figures};
 }

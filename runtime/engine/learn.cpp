@@ -134,7 +134,7 @@ void Stream::Impl::keep_window() {
 // The log gets to see some of the windows that are not kept, a few in a row each time their number has grown fourfold: whoever asks why
 // nothing repeats can compare them.
 void Stream::Impl::log_unknown() {
-  constexpr std::uint64_t kFirst = 16, kInARow = 4;
+  constexpr std::uint64_t kFirst = 4, kInARow = 4;
   constexpr RecordIndex kLongest = 2048;
   const std::uint64_t n = unknown_windows++;
   const std::uint64_t power = std::bit_floor(n);

@@ -162,6 +162,9 @@ struct EscapeFigures {
   std::uint32_t trace = 0, storage = 0;
   std::uint64_t watched = 0, read = 0;
   std::uint64_t dropped_by_tape = 0, dropped = 0;  // unread; by the tape, the last to hold it; by a handle
+  std::uint64_t most = 0;                          // of those watched, held and unread at one time
+
+  std::uint64_t held() const { return watched - read - dropped_by_tape - dropped; }
 };
 
 struct StreamFigures {

@@ -62,6 +62,9 @@ class Advice(unittest.TestCase):
     def test_no_no_grad(self):
         self.expect("no_no_grad", "no-grad")
 
+    def test_piling_results(self):
+        self.expect("piling_results", "piles-up")
+
     def test_plan_that_cannot_pay(self):
         self.expect("plan_that_cannot_pay", "plan-does-not-pay")
 

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
       {"healthy_training", healthy_training},
       {"host_read_in_loop", host_read_in_loop},
       {"no_no_grad", no_no_grad},
+      {"piling_results", piling_results},
       {"plan_that_cannot_pay", plan_that_cannot_pay},
       {"unordered_ops", unordered_ops},
       {"write_between", write_between},

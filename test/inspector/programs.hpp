@@ -16,6 +16,7 @@ void healthy_training();
 void healthy_evaluation();
 void host_read_in_loop();
 void no_no_grad();
+void piling_results();
 void plan_that_cannot_pay();
 void unordered_ops();
 void write_between();

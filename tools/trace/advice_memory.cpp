@@ -13,8 +13,9 @@
 namespace swage::tool {
 namespace {
 
-// Writing a result out that might have stayed in registers or in the arena; and keeping its node on the tape.
-constexpr double kUsPerByte = 0.05e-3, kUsPerNode = 0.1;
+// Writing a result out that might have stayed in registers or in the arena, the same into memory that is touched for the first time, and
+// keeping its node on the tape.
+constexpr double kUsPerByte = 0.05e-3, kUsPerFreshByte = 0.25e-3, kUsPerNode = 0.1;
 
 double bytes_of(const Trace& trace, RecordIndex storage) {
   const ViewDesc& desc = desc_of(trace.results[storage]);
@@ -43,7 +44,7 @@ struct Unread {
 
 Advices unread_results(const runlog::Run& run, SourceLines& lines) {
   constexpr std::uint64_t kEnough = 4, kManyHeld = 16;
-  Unread by_tape, by_handle, held;
+  Unread by_tape, by_handle, piled;
   for (const runlog::TraceEntry& trace : run.traces) {
     const auto hits = static_cast<double>(trace.figures.hits);
     for (const runlog::EscapeFigures& escape : trace.escapes) {
@@ -52,12 +53,13 @@ Advices unread_results(const runlog::Run& run, SourceLines& lines) {
       const double bytes = bytes_of(trace.trace, escape.storage) * hits;
       const double tape = static_cast<double>(escape.dropped_by_tape) / watched;
       const double handle = static_cast<double>(escape.dropped) / watched;
+      if (escape.most >= kManyHeld) {
+        piled.add(bytes * (1 - static_cast<double>(escape.read) / watched), bytes * kUsPerFreshByte, trace, escape.storage,
+                  lines);
+        continue;
+      }
       by_tape.add(bytes * tape, (bytes * kUsPerByte + hits * kUsPerNode) * tape, trace, escape.storage, lines);
       by_handle.add(bytes * handle, bytes * kUsPerByte * handle, trace, escape.storage, lines);
-      const std::uint64_t gone = escape.read + escape.dropped_by_tape + escape.dropped;
-      if (escape.watched < gone + kManyHeld) continue;
-      const double kept = static_cast<double>(escape.watched - gone) / watched;
-      held.add(bytes * kept, bytes * kUsPerByte * kept, trace, escape.storage, lines);
     }
   }
   constexpr double kMb = 1e-6;
@@ -75,11 +77,11 @@ Advices unread_results(const runlog::Run& run, SourceLines& lines) {
                      "let handles go before the window ends: temporaries live to the end of their statement, so name a result, "
                      "then read it",
                      by_handle.place, by_handle.id, by_handle.us});
-  if (held.storages > 0)
-    found.push_back(
-        {"piles-up", "results pile up that nothing reads",
-         fmt::format("{} results, {:.1f} MB in all, are still held and have never been read", held.storages, held.bytes * kMb),
-         "keep the last few only, or a copy on the host", held.place, held.id, held.us});
+  if (piled.storages > 0)
+    found.push_back({"piles-up", "results pile up that nothing reads",
+                     fmt::format("{} results, {:.1f} MB in all, pile up: many are held at a time, and none of those was read",
+                                 piled.storages, piled.bytes * kMb),
+                     "keep the last few only, or a copy on the host", piled.place, piled.id, piled.us});
   return found;
 }
 

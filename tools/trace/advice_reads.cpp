@@ -33,7 +33,7 @@ bool differ_in_ops(const runlog::TraceEntry* a, const runlog::TraceEntry* b) {
 }
 
 struct Reads {
-  std::uint64_t windows = 0, turns = 0;
+  std::uint64_t windows = 0, hits = 0, turns = 0;
   std::size_t ops = 0;  // of all these windows
   const runlog::TraceEntry* most = nullptr;
   std::string one, other;  // where the ways part
@@ -53,6 +53,7 @@ Advices host_reads(const runlog::Run& run, SourceLines& lines) {
     if (!ends_by_read(trace.trace)) continue;
     Reads& reads = by_line[place_of(trace, static_cast<RecordIndex>(trace.trace.size() - 1), lines)];
     reads.windows += trace.figures.runs;
+    reads.hits += trace.figures.hits;  // op by op, a read costs next to nothing
     reads.ops += trace.figures.runs * trace.trace.n_ops();
     if (!reads.most || trace.figures.runs > reads.most->figures.runs) reads.most = &trace;
     const runlog::TraceEntry *const next = run.find(trace.figures.next), *const other = run.find(trace.figures.other);
@@ -66,7 +67,7 @@ Advices host_reads(const runlog::Run& run, SourceLines& lines) {
     Advice advice;
     advice.place = line;
     advice.id = name_of_trace(reads.most->trace.id);
-    advice.gain_us = static_cast<double>(reads.windows) * kReadUs;
+    advice.gain_us = static_cast<double>(reads.hits) * kReadUs;
     const std::string often =
         fmt::format("{} windows of {:.0f} ops on average end here", reads.windows,
                     static_cast<double>(reads.ops) / static_cast<double>(std::max<std::uint64_t>(1, reads.windows)));

@@ -184,9 +184,12 @@ Advices growing_tensors(const runlog::Run& run, SourceLines& lines) {
 Advices changing_structure(const runlog::Run& run, SourceLines& lines) {
   constexpr std::size_t kEnough = 4, kBack = 4;
   const std::set<std::uint32_t> growing = growing_traces(run);
+  std::set<std::uint64_t> kept;  // a sample of these has repeated after all
+  for (const runlog::TraceEntry& trace : run.traces)
+    if (trace.was_kept()) kept.insert(trace.trace.hash);
   Entries samples;
   for (const runlog::TraceEntry& trace : run.traces)
-    if (!trace.was_kept() && !growing.contains(trace.trace.id)) samples.push_back(&trace);
+    if (!trace.was_kept() && !growing.contains(trace.trace.id) && !kept.contains(trace.trace.hash)) samples.push_back(&trace);
   if (samples.size() < kEnough) return {};
   // Each beside those shortly before it: the least difference counts, for programs may do several things by turns.
   std::map<Change, Changes> found;

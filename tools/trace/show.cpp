@@ -41,8 +41,9 @@ std::string as_text(const runlog::Run& run, const runlog::TraceEntry& entry, Sou
   for (const runlog::EscapeFigures& escape : entry.escapes)
     text += wrapped(
         fmt::format(
-            "%{} outlived {} windows that were looked at: read {} times, dropped unread {} times by a handle, {} by the tape",
-            escape.storage, escape.watched, escape.read, escape.dropped, escape.dropped_by_tape),
+            "%{} outlived {} windows that were looked at: read {} times, dropped unread {} times by a handle, {} by the tape; "
+            "at most {} were held at a time",
+            escape.storage, escape.watched, escape.read, escape.dropped, escape.dropped_by_tape, escape.most),
         4);
 
   const auto events = events_of(run, entry);
@@ -85,7 +86,8 @@ Json answer_show(const runlog::Run& run, const runlog::TraceEntry& entry, Source
                         {"watched", escape.watched},
                         {"read", escape.read},
                         {"dropped", escape.dropped},
-                        {"dropped_by_tape", escape.dropped_by_tape}});
+                        {"dropped_by_tape", escape.dropped_by_tape},
+                        {"most_held", escape.most}});
   Json events = Json::array();
   for (const runlog::EventEntry* const event : events_of(run, entry)) {
     const Explanation words = explain(run, *event, lines);
