@@ -45,6 +45,6 @@ function(swage_floor_tests floor)
   target_include_directories(test_${floor} PRIVATE "${root}")
   target_link_libraries(test_${floor} PRIVATE swage_${floor} swage_flags GTest::gtest GTest::gmock GTest::gtest_main)
   gtest_discover_tests(test_${floor} TEST_PREFIX "${floor}/" DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                       PROPERTIES TIMEOUT 600 ENVIRONMENT "SWAGE_LOG=off;SWAGE_CACHE=off")
+                       PROPERTIES TIMEOUT 600 ENVIRONMENT "SWAGE_LOG=memory;SWAGE_CACHE=off")
 endfunction()
 include(GoogleTest)

@@ -22,5 +22,6 @@ std::unique_ptr<Workload> make_axpy(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_adam_update(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_novel(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_stochastic_depth(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
 
 }  // namespace swage::bench

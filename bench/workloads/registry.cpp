@@ -6,7 +6,7 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::array<WorkloadInfo, 17> kWorkloads = {{
+constexpr std::array<WorkloadInfo, 18> kWorkloads = {{
     {"seed_rnn", "one step of a recurrent network on fresh numbers, forward and backward", "steps", 5000, make_seed_rnn},
     {"mlp", "784-512-512-10, ReLU, batch 64, trained by --optimizer sgd or adam", "samples", 300, make_mlp},
     {"convnet", "3 x (convolution, batch norm, ReLU) on --image 32x32x3 or 8x8x1, batch 32", "samples", 60, make_convnet},
@@ -24,6 +24,7 @@ constexpr std::array<WorkloadInfo, 17> kWorkloads = {{
     {"axpy", "a + 0.1 b, 2^LOG2 elements (--log2)", "elements", 100, make_axpy},
     {"adam_update", "p, m and v of Adam, 2^LOG2 elements (--log2)", "elements", 100, make_adam_update},
     {"novel", "a fresh random graph of 20 to 60 ops with fresh extents in every step", "graphs", 2000, make_novel},
+    {"varlen", "a tanh recurrent network over sequences of 5 to 44 elements, forward and backward", "steps", 600, make_varlen},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 }};
 

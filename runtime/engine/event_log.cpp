@@ -51,7 +51,7 @@ bool EventLog::Known::insert(std::uint32_t id) noexcept {
 }
 
 EventLog::EventLog(const std::filesystem::path& file)
-    : writer_(file), is_read_(!writer_.path().empty() || std::getenv("SWAGE_DEBUG")) {
+    : writer_(file), is_read_(!writer_.path().empty() || std::getenv("SWAGE_DEBUG") || runlog::wanted_in_memory()) {
   writer_.append(runlog::BlobKind::command, {command_line()});
   store_modules();
   if (!writer_.trouble().empty()) remarks_.push_back("the event log is kept in memory only: " + writer_.trouble());

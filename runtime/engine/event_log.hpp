@@ -63,7 +63,7 @@ class EventLog {
   static constexpr std::size_t kCapacity = runlog::Writer::kDecisions;  // of the ring of decisions
 
   // An empty path: memory only. Then decisions are kept for this process, and what only another one would read is not: hits, traces,
-  // their figures and plans.
+  // their figures and plans (unless SWAGE_LOG=memory, or SWAGE_DEBUG, wants them).
   explicit EventLog(const std::filesystem::path& file);
   // Allocates nothing, so that nothing is undone where memory is short. `site`: of the record that `key` is of.
   void add(EventCode code, std::uint32_t trace, std::uint32_t position = 0, std::uint32_t value = 0, const KeyHalf& key = {},

@@ -66,9 +66,14 @@ std::vector<std::filesystem::path> list() {
   return paths;
 }
 
+bool wanted_in_memory() {
+  const char* const wanted = std::getenv("SWAGE_LOG");
+  return wanted && std::string_view(wanted) == "memory";
+}
+
 std::filesystem::path own_file() {
   const char* const wanted = std::getenv("SWAGE_LOG");
-  if (wanted && std::string_view(wanted) == "off") return {};
+  if (wanted && (std::string_view(wanted) == "off" || wanted_in_memory())) return {};
   if (wanted && *wanted) return wanted;
   std::error_code ignored;
   std::filesystem::create_directories(folder(), ignored);

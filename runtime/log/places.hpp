@@ -1,5 +1,5 @@
-// Where runs leave their logs. SWAGE_LOG=PATH names the file, SWAGE_LOG=off means none; by default it is run-PID.swagelog in a private
-// folder, of which the latest are kept.
+// Where runs leave their logs. SWAGE_LOG=PATH names the file; `off` means none, and `memory` that all is logged as ever, where only the
+// process itself can read it (tests). By default it is run-PID.swagelog in a private folder, of which the latest are kept.
 #pragma once
 
 #include <filesystem>
@@ -17,5 +17,6 @@ std::vector<std::filesystem::path> list();
 // Where this process is to write its log; empty where it is not. Makes the folder, and sweeps it of the oldest logs beyond 32 or 256 MiB,
 // but for those of living processes.
 std::filesystem::path own_file();
+bool wanted_in_memory();
 
 }  // namespace swage::runlog

@@ -48,7 +48,8 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "axpy", .steps = 12, .options = {.log2 = 11}},
           {.workload = "adam_update", .steps = 12, .options = {.log2 = 11}},
           {.workload = "novel", .steps = 30, .repeats = false},
-          {.workload = "stochastic_depth", .steps = 40}};
+          {.workload = "stochastic_depth", .steps = 40},
+          {.workload = "varlen", .steps = 70}};
 }
 
 // While it lives, traces are compiled as soon as they repeat: the policy that weighs costs would let short runs be.

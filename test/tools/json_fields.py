@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import subprocess
 
 import command
 
@@ -64,6 +65,11 @@ class JsonFields(command.CommandTest):
         self.swage("trace", "ci", "--baseline", baseline, "--update")
         baseline.write_text(json.dumps({**json.loads(baseline.read_text()), "misses": 0}))
         self.ask("ci", "--baseline", baseline, code=1)
+
+        # A program that needs advice, of test/inspector/.
+        programs = pathlib.Path(command.COMMAND).parent / "programs"
+        subprocess.run([programs, "host_read_in_loop"], env=self.surroundings(SWAGE_LOG=str(self.folder / "ill")), check=True, timeout=120)
+        self.ask("advice", self.folder / "ill")
 
         pages = documented()
         self.assertEqual(set(pages), self.commands_with_json())

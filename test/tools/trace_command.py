@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import struct
 import subprocess
 import time
 
@@ -206,7 +207,7 @@ class TraceCommand(command.CommandTest):
         help = self.swage("help", "trace").stdout
         self.assert_fits(help)
         for name in ("top", "show", "why", "diff", "ir", "map", "fusion", "lost", "break-even", "memory", "graph", "timeline",
-                     "replay", "check", "report", "ci"):
+                     "replay", "check", "report", "ci", "advice"):
             self.assertIn(f"  swage trace {name} ", help.replace("\n", " \n"), name)
         self.assertIn("did you mean 'trace'", self.error_of("help", "trase"))
 
@@ -218,6 +219,24 @@ class TraceCommand(command.CommandTest):
         self.assertGreater(both["compiled_us"], 0)
         self.assertNotIn("compiled_us", json.loads(self.swage("trace", "replay", identity, "--tier", "eager", "--json").stdout))
         self.assertIn("did you mean 'eager'", self.error_of("trace", "replay", identity, "--tier", "egaer"))
+
+    def test_the_inputs_of_a_replay_may_be_stored(self):
+        self.swage("run", "seed_rnn", "--tier", "warm", "--steps", 60)
+        identity = self.hottest()["id"]
+        file = self.folder / "inputs.safetensors"
+        self.swage("trace", "replay", identity, "--times", 2, "--save-inputs", file)
+        size = struct.unpack("<Q", file.read_bytes()[:8])[0]
+        header = json.loads(file.read_bytes()[8:8 + size])
+        self.assertTrue(header and all(name.startswith("%") for name in header), header)
+        self.swage("trace", "replay", identity, "--times", 2, "--inputs", file)
+        again = self.folder / "again.safetensors"
+        self.swage("trace", "replay", identity, "--times", 2, "--inputs", file, "--save-inputs", again)
+        self.assertEqual(file.read_bytes(), again.read_bytes())
+        # Inputs of another trace.
+        text = json.dumps({"%9999": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        file.write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
+        self.assertIn("this trace has no input %9999", self.error_of("trace", "replay", identity, "--inputs", file))
+        self.assertIn("missing.safetensors", self.error_of("trace", "replay", identity, "--inputs", self.folder / "missing.safetensors"))
 
     def test_what_is_told_of_a_run(self):
         self.swage("run", "digits", "--tier", "warm", "--steps", 60)

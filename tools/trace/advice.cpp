@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <tools/cli/paint.hpp>
 #include <tools/trace/answers.hpp>
 #include <tools/trace/commands.hpp>
 #include <tools/trace/run.hpp>
@@ -65,12 +66,12 @@ void add_advice(CLI::App& trace) {
     }
     for (std::size_t i = 0; i < list.size(); ++i) {
       const Advice& advice = list[i];
-      fmt::print("{}", wrapped(fmt::format("{}. {}: {} ({}; about {:.0f} % of the run)", i + 1, advice.place, advice.what,
-                                           advice.illness, gain_percent(advice, run)),
-                               3));
-      fmt::print("{}", wrapped("   why   " + advice.evidence, 9));
-      fmt::print("{}", wrapped("   do    " + advice.cure, 9));
-      if (!advice.id.empty()) fmt::print("{}", wrapped(fmt::format("   see   swage trace show {}", advice.id), 9));
+      std::string text = wrapped(fmt::format("{}. {}: {} ({}; about {:.0f} % of the run)", i + 1, advice.place, advice.what,
+                                             advice.illness, gain_percent(advice, run)),
+                                 3);
+      text += wrapped("   why   " + advice.evidence, 9) + wrapped("   do    " + advice.cure, 9);
+      if (!advice.id.empty()) text += wrapped(fmt::format("   see   swage trace show {}", advice.id), 9);
+      fmt::print("{}", painted(text, {{advice.place, Ink::heading}}));
     }
   });
 }

@@ -118,6 +118,7 @@ namespace {
 
 struct Between {
   RecordIndex write = 0;
+  std::string text;  // of that record
   double bytes = 0;
 };
 
@@ -139,7 +140,7 @@ std::optional<Between> write_between(const PlanOutline& outline) {
       for (int k = 0; k < trace.keys[i].n_operands && !read; ++k)
         read = group[i] >= 0 && group[i] != group[storage] && trace.keys[i].operands[k].is_tensor() &&
                trace.storages[trace.operand(i, k)] == storage;
-    if (read && (!largest || bytes > largest->bytes)) largest = {w, bytes};
+    if (read && (!largest || bytes > largest->bytes)) largest = {w, print_record(trace, w), bytes};
   }
   return largest;
 }
@@ -169,7 +170,7 @@ Advices writes_between(const runlog::Run& run, SourceLines& lines) {
         {"write-in-place", "a write in place parts a chain of ops that would be one loop",
          fmt::format("{} writes a part of what the ops before it make and those behind it read: {:.1f} KB go through memory "
                      "between two loops, {} times",
-                     print_record(trace->trace, between->write), between->bytes * 1e-3, trace->figures.hits),
+                     between->text, between->bytes * 1e-3, trace->figures.hits),
          "make a new tensor: where(mask, value, x) or x * mask, which fuses", place_of(*trace, between->write, lines),
          name_of_trace(trace->trace.id), 2 * between->bytes * kUsPerByte * static_cast<double>(trace->figures.hits)});
   }

@@ -57,8 +57,9 @@ std::vector<Growth> growths(const runlog::Run& run) {
   for (const runlog::TraceEntry& trace : run.traces) families[family_hash(trace.trace.keys)].push_back(&trace);
   std::vector<Growth> found;
   for (auto& [hash, traces] : families) {
-    if (traces.size() < kEnough) continue;
     const Trace& first = traces[0]->trace;
+    std::erase_if(traces, [&](const runlog::TraceEntry* trace) { return !same_family(first.keys, trace->trace.keys); });
+    if (traces.size() < kEnough) continue;
     for (RecordIndex i = 0; i < first.size(); ++i) {
       const RecordIndex input = copied_input(first, i);
       const int dim = input == i ? -1 : growing_dim(traces, input);
