@@ -24,7 +24,7 @@ constexpr std::array<WorkloadInfo, 18> kWorkloads = {{
     {"axpy", "a + 0.1 b, 2^LOG2 elements (--log2)", "elements", 100, make_axpy},
     {"adam_update", "p, m and v of Adam, 2^LOG2 elements (--log2)", "elements", 100, make_adam_update},
     {"novel", "a fresh random graph of 20 to 60 ops with fresh extents in every step", "graphs", 2000, make_novel},
-    {"varlen", "a tanh recurrent network over sequences of 5 to 44 elements, forward and backward", "steps", 600, make_varlen},
+    {"varlen", "a recurrent network over sequences of 5 to 44 elements", "steps", 600, make_varlen},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 }};
 

@@ -31,7 +31,7 @@ class DebugReport {
     seen_ = event_log().total();
     const runlog::Run run = event_log().snapshot();
     std::string text;
-    for (; remarks_ < run.remarks.size(); ++remarks_) text += line(run.last_ns, run.remarks[remarks_]);
+    for (; remarks_ < run.remarks.size(); ++remarks_) text += line(run.last_ns, "remark: " + run.remarks[remarks_]);
     std::uint64_t hits = hits_, decisions = decisions_;
     for (const runlog::EventEntry& event : run.events) {
       const auto code = static_cast<EventCode>(event.code);

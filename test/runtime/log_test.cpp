@@ -194,6 +194,7 @@ TEST_F(RunLog, AForkedChildLeavesItsParentsFile) {
 }
 
 TEST_F(RunLog, WithoutAFileDecisionsAreKeptInMemory) {
+  setenv("SWAGE_LOG", "off", /*overwrite=*/1);  // tests want all of it kept
   EventLog log(folder.path() / "no" / "such" / "folder");
   EXPECT_TRUE(log.path().empty());
   EXPECT_THAT(log.remarks(), Contains(HasSubstr("in memory only")));
@@ -205,6 +206,10 @@ TEST_F(RunLog, WithoutAFileDecisionsAreKeptInMemory) {
   const std::vector<Event> events = log.events();
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].key, trace(7).keys[2]);
+  setenv("SWAGE_LOG", "memory", /*overwrite=*/1);
+  EventLog whole(std::filesystem::path{});
+  EXPECT_NE(whole.store(trace(7)), nullptr);
+  EXPECT_EQ(whole.snapshot().traces.size(), 1u);
 }
 
 TEST_F(RunLog, AFullDiskEndsNoProgram) {

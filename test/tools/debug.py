@@ -11,16 +11,16 @@ LINE = re.compile(r"^swage +\d+\.\d{3} ms  (\w+): ")
 class Debug(command.CommandTest):
     def kinds_at(self, level, *run):
         """The kinds of events that are shown, and all that is."""
-        shown = self.swage(*run, SWAGE_DEBUG=level).stderr
+        shown = self.swage(*run, SWAGE_DEBUG=level, SWAGE_CACHE="off").stderr
         return {match.group(1) for match in map(LINE.match, shown.splitlines()) if match}, shown
 
     def test_each_level_shows_more(self):
-        run = ("run", "digits", "--tier", "cold", "--seconds", 2)
+        run = ("run", "digits", "--tier", "warm", "--steps", 300)
         one, _ = self.kinds_at("1", *run)
         two, losses = self.kinds_at("2", *run)
         three, _ = self.kinds_at("3", *run)
         four, everything = self.kinds_at("4", *run)
-        self.assertLessEqual(one, {"failed", "refused", "shelved", "storm", "evicted"})
+        self.assertLessEqual(one, {"remark", "failed", "refused", "shelved", "storm", "evicted"})
         self.assertIn("missed", two)
         self.assertRegex(losses, r"missed: a window .*; at \w+\.cpp:\d+")
         self.assertLessEqual({"missed", "kept", "requested", "compiled", "adopted"}, three)
@@ -34,8 +34,8 @@ class Debug(command.CommandTest):
             self.assertNotIn("swage ", self.swage(*run, SWAGE_DEBUG=level).stderr)
 
     def test_it_shows_the_same_without_a_log(self):
-        kinds, _ = self.kinds_at("4", "run", "digits", "--tier", "cold", "--seconds", 2)
-        without = self.swage("run", "digits", "--tier", "cold", "--seconds", 2, SWAGE_DEBUG="4", SWAGE_LOG="off").stderr
+        kinds, _ = self.kinds_at("4", "run", "digits", "--tier", "warm", "--steps", 300)
+        without = self.swage("run", "digits", "--tier", "warm", "--steps", 300, SWAGE_DEBUG="4", SWAGE_LOG="off", SWAGE_CACHE="off").stderr
         self.assertLessEqual({"missed", "compiled", "hit"}, {match.group(1) for match in map(LINE.match, without.splitlines()) if match})
         self.assertIn("hit", kinds)
 

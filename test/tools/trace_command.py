@@ -221,7 +221,7 @@ class TraceCommand(command.CommandTest):
         self.assertIn("did you mean 'eager'", self.error_of("trace", "replay", identity, "--tier", "egaer"))
 
     def test_the_inputs_of_a_replay_may_be_stored(self):
-        self.swage("run", "seed_rnn", "--tier", "warm", "--steps", 60)
+        self.swage("run", "digits", "--tier", "warm", "--steps", 60)
         identity = self.hottest()["id"]
         file = self.folder / "inputs.safetensors"
         self.swage("trace", "replay", identity, "--times", 2, "--save-inputs", file)

@@ -52,7 +52,9 @@ Json answer_advice(const runlog::Run& run, SourceLines& lines) {
 void add_advice(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("advice", "what to change, by expected gain, with evidence and line");
   auto arguments = take_run(*command);
-  command->callback([arguments] {
+  auto count = std::make_shared<std::size_t>(20);
+  command->add_option("-n,--count", *count, "how many (default 20; --json has all)");
+  command->callback([=] {
     const runlog::Run run = open_run(arguments->run);
     SourceLines lines(run);
     if (arguments->json) {
@@ -64,7 +66,7 @@ void add_advice(CLI::App& trace) {
       fmt::print("no advice: nothing was found that would spare this run a thirtieth of its time\n");
       return;
     }
-    for (std::size_t i = 0; i < list.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(*count, list.size()); ++i) {
       const Advice& advice = list[i];
       std::string text = wrapped(fmt::format("{}. {}: {} ({}; about {:.0f} % of the run)", i + 1, advice.place, advice.what,
                                              advice.illness, gain_percent(advice, run)),

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <runtime/engine/stream_impl.hpp>
 #include <runtime/trace/difference.hpp>
 #include <runtime/trace/family.hpp>
 #include <tools/trace/advice.hpp>
@@ -84,8 +85,16 @@ double uncompiled_ops(const runlog::Run& run) {
   return static_cast<double>(sums.ops - std::min(sums.ops, sums.compiled_ops));
 }
 
-// What an op costs that runs by itself beside one in a plan, its arithmetic apart. Measured.
-constexpr double kUsPerOp = 0.08;
+// Windows that the engine has ended itself where a path goes on in many ways.
+double windows_ended_at_forks(const runlog::Run& run) {
+  double windows = 0;
+  for (const runlog::TraceEntry& trace : run.traces)
+    if (trace.trace.size() > 0 && trace.trace.keys.back() == cut_key(kFork)) windows += static_cast<double>(trace.figures.hits);
+  return windows;
+}
+
+// What a window costs beside its ops, and an op that runs by itself beside one in a plan, its arithmetic apart. Measured.
+constexpr double kUsPerWindow = 0.5, kUsPerOp = 0.08;
 
 // The ops of a trace, whatever their order.
 std::uint64_t contents_of(const Trace& trace) {
@@ -207,14 +216,11 @@ Advices changing_structure(const runlog::Run& run, SourceLines& lines) {
     Changes& changes = found[least.change];
     if (changes.count++ == 0) changes = {1, beside, samples[k], least.at};
   }
-  Advices advices;
-  for (const auto& [change, changes] : found) {
-    Advice advice = advice_on(change, changes, samples.size(), lines);
-    advice.gain_us =
-        uncompiled_ops(run) * kUsPerOp * static_cast<double>(changes.count) / static_cast<double>(samples.size() - 1);
-    advices.push_back(std::move(advice));
-  }
-  return advices;
+  // The most frequent kind: where one thing changes, what lies behind it often looks different too.
+  const auto most = std::ranges::max_element(found, {}, [](const auto& entry) { return entry.second.count; });
+  Advice advice = advice_on(most->first, most->second, samples.size(), lines);
+  advice.gain_us = uncompiled_ops(run) * kUsPerOp + windows_ended_at_forks(run) * kUsPerWindow;
+  return {advice};
 }
 
 Advices plans_that_do_not_pay(const runlog::Run& run, SourceLines& lines) {
