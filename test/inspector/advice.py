@@ -74,6 +74,15 @@ class Advice(unittest.TestCase):
     def test_write_between(self):
         self.expect("write_between", "write-in-place")
 
+    def test_what_no_memory_holds_is_not_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = os.path.join(folder, "large.swagelog")
+            subprocess.run([PROGRAMS, "too_large_a_trace"], env={**os.environ, "SWAGE_LOG": log}, check=True, timeout=60)
+            for command in ("replay", "check"):
+                done = subprocess.run([SWAGE, "trace", command, "t1", log], capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 2 if command == "replay" else 0, done.stderr)
+                self.assertIn("its tensors take 8192.0 GiB", (done.stdout + done.stderr).replace("\n    ", " "))
+
     def test_the_healthy_get_none(self):
         for program in ("healthy_training", "healthy_evaluation"):
             advice, plain = advice_on(program)

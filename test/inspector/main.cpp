@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
       {"no_no_grad", no_no_grad},
       {"piling_results", piling_results},
       {"plan_that_cannot_pay", plan_that_cannot_pay},
+      {"too_large_a_trace", too_large_a_trace},
       {"unordered_ops", unordered_ops},
       {"write_between", write_between},
   };

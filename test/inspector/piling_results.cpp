@@ -1,6 +1,7 @@
 #include <vector>
 
 #include <programs.hpp>
+
 #include <swage/swage.hpp>
 
 // Training that keeps every hidden state for an analysis at the end.

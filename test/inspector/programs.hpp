@@ -18,6 +18,7 @@ void host_read_in_loop();
 void no_no_grad();
 void piling_results();
 void plan_that_cannot_pay();
+void too_large_a_trace();
 void unordered_ops();
 void write_between();
 

@@ -22,7 +22,7 @@ namespace swage::tool {
 namespace {
 
 struct Verdict {
-  std::string trace, state;  // "same", "differs", or "not compiled: …"
+  std::string trace, state;  // "same", "differs", "not compiled: …" or "not run: …"
   std::string difference, op, group, place;
 };
 
@@ -32,6 +32,10 @@ class Checker {
 
   Verdict check(const runlog::TraceEntry& entry, SourceLines& lines) {
     Verdict verdict{name_of_trace(entry.trace.id), "same", {}, {}, {}, {}};
+    if (const std::string why = too_large_to_run(entry.trace); !why.empty()) {
+      verdict.state = "not run: " + why;
+      return verdict;
+    }
     try {
       const EscapeMask escapes = escapes_of(entry);
       const auto found = compare(entry.trace, escapes);

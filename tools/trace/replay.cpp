@@ -130,6 +130,8 @@ void add_replay(CLI::App& trace) {
       usage_error("there is no tier '{}' here{}", *tier, suggestion(*tier, tiers));
     const runlog::Run run = open_run(arguments->run);
     const runlog::TraceEntry& entry = trace_named(run, arguments->id);
+    if (const std::string why = too_large_to_run(entry.trace); !why.empty())
+      usage_error("{} cannot be run here: {}", name_of_trace(entry.trace.id), why);
     jit::Inputs inputs(entry.trace, 1);
     if (!from->empty()) load_inputs(entry.trace, inputs, *from);
     if (!to->empty()) save_inputs(entry.trace, inputs, *to);

@@ -1,7 +1,9 @@
 #include <tools/trace/words.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -73,6 +75,23 @@ PlanOutline outline_of(const runlog::TraceEntry& trace) {
   } catch (const CompileError& error) {
     usage_error("{} cannot be compiled: {}", name_of_trace(trace.trace.id), error.what());
   }
+}
+
+std::string too_large_to_run(const Trace& trace) {
+  constexpr double kCopies = 3, kShare = 0.5, kGiB = 1.0 / (1 << 30);  // contents, and a run's own, of inputs and results
+  double bytes = 0;
+  for (RecordIndex i = 0; i < trace.size(); ++i) {
+    if (trace.storages[i] != i || trace.keys[i].op == Op::cut) continue;
+    const ViewDesc& desc = desc_of(trace.results[i]);
+    double span = 1;  // of an input, to its last element
+    for (int d = 0; d < desc.rank(); ++d)
+      span += static_cast<double>(std::max<std::int64_t>(0, desc.dims[d] - 1)) * std::abs(static_cast<double>(desc.strides[d]));
+    bytes += std::max(span, static_cast<double>(desc.numel())) * static_cast<double>(size_of(desc.dtype));
+  }
+  const double room = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes * kCopies <= room * kShare) return "";
+  return fmt::format("its tensors take {:.1f} GiB, and running it {} times that; this machine has {:.1f} GiB", bytes * kGiB,
+                     kCopies, room * kGiB);
 }
 
 std::string place_of(const runlog::TraceEntry& trace, RecordIndex i, SourceLines& lines) {

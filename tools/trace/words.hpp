@@ -32,6 +32,8 @@ const runlog::PlanEntry* plan_of(const runlog::TraceEntry& trace);
 EscapeMask escapes_of(const runlog::TraceEntry& trace);
 // What the compiler makes of it. UsageError where it cannot be compiled.
 PlanOutline outline_of(const runlog::TraceEntry& trace);
+// Why the trace cannot be run here: its tensors are larger than this machine's memory has room for. Empty where it can.
+std::string too_large_to_run(const Trace& trace);
 // The line that issued record i, or the nearest record before it whose line is known.
 std::string place_of(const runlog::TraceEntry& trace, RecordIndex i, SourceLines& lines);
 // The lines that issued its ops, those with most ops first.
