@@ -150,6 +150,8 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   }
   Value& owner = *value.owner();
   const bool at_once = owner.runs_at_once();
+  if (owner.flags & Value::kWatched && owner.stream != &self) [[unlikely]]
+    note_user(owner, number, false);  // its stream does not see the tag
   const Tag storage = tags(owner).storage;
   const bool known_storage = window.tagged(storage);
   const RecordIndex here = window.size();
@@ -267,7 +269,8 @@ ValueRef Stream::Impl::run_untracked(const OpCall& call) {
     const CallOperand& operand = call.operands[k];
     if (operand.value) {
       check_usable(*operand.value, call);
-      if (Value& owner = *operand.value->owner(); owner.flags & Value::kWatched && owner.stream == &self) watch.was_read(owner);
+      if (Value& owner = *operand.value->owner(); owner.flags & Value::kWatched) [[unlikely]]
+        owner.stream == &self ? watch.was_read(owner) : note_user(owner, number, false);
       key.operands[k] = {1, operand.value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};

@@ -70,7 +70,8 @@ void Stream::read(Value& value, CallSite site) {
   Value& owner = *value.owner();
   // The rule looks at records alone, so that windows end at the same place in every tier.
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).write)) impl_->cut(CutReason::host_read, site);
-  if (owner.flags & Value::kWatched) impl_->watch.was_read(owner);
+  if (owner.flags & Value::kWatched) [[unlikely]]
+    owner.stream == this ? impl_->watch.was_read(owner) : note_user(owner, impl_->number, false);
   if (owner.flags & Value::kPoisoned)
     raise<ValueError>(site, "this tensor was never computed: the op that should have produced it failed");
 }

@@ -1,4 +1,6 @@
 // What becomes of the results that plans write out: read, dropped unread, or still held.
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include <runtime/engine/stream_impl.hpp>
@@ -66,6 +68,28 @@ TEST_F(EscapeWatchTest, WhatTheHostReadsIsRead) {
   EXPECT_GT(plans, 300u);
   EXPECT_GE(sums.watched, 8u);
   EXPECT_EQ(sums.read, sums.watched);
+}
+
+TEST_F(EscapeWatchTest, WhatAnotherThreadReadsIsRead) {
+  for (const Tier tier : {Tier::eager, Tier::compiled}) {
+    const auto sums = watch(
+        [&](int i) {
+          const Array held = x + x;
+          step();
+          if (this_stream->impl().watch.sums().watched == 0 || i % 64 > 5) return std::vector<float>();
+          std::thread([&] {
+            EngineOptions options = engine_options();
+            options.tier = tier;
+            set_engine_options(options);
+            (held * held).read();
+          }).join();
+          set_engine_options(eager_to_compile());
+          return std::vector<float>();
+        },
+        plans);
+    EXPECT_GE(sums.watched, 4u);
+    EXPECT_GE(sums.read, 3u) << sums.dropped;
+  }
 }
 
 TEST_F(EscapeWatchTest, WhatTheTapeDropsIsCountedApart) {
