@@ -30,7 +30,7 @@ void share_buffer(Value& owner, Value& sharer) {
   } catch (const std::bad_alloc&) {
     raise<MemoryError>({}, "[snapshot] no memory to share a buffer");
   }
-  owner.flags |= kSharedBuffer;
+  owner.flags.set(kSharedBuffer);
   sharer.flags |= kSharedBuffer;
   sharer.data = owner.data;
   sharer.bytes = owner.bytes;
@@ -42,7 +42,7 @@ void own_buffer(Value& owner) {
     const auto found = owners().count.find(owner.data);
     if (found->second == 1) {
       owners().count.erase(found);
-      owner.flags &= ~kSharedBuffer;
+      owner.flags.clear(kSharedBuffer);
       return;
     }
   }
@@ -50,7 +50,7 @@ void own_buffer(Value& owner) {
   void* const copy = allocate_buffer(owner.bytes);
   std::memcpy(copy, owner.data, owner.bytes);
   leave_buffer(owner);
-  owner.flags &= ~kSharedBuffer;
+  owner.flags.clear(kSharedBuffer);
   owner.data = copy;
 }
 

@@ -51,6 +51,10 @@ class Published {
   }
   Published(const Published&) = delete;
   Published& operator=(const Published& other) { return *this = static_cast<T>(other); }
+  // Of bits, where another thread may change others meanwhile.
+  void set(T bits) { value_.fetch_or(bits, std::memory_order_acq_rel); }
+  void clear(T bits) { value_.fetch_and(~bits, std::memory_order_acq_rel); }
+  // The same, where none does.
   Published& operator|=(T bits) { return *this = static_cast<T>(*this) | bits; }
   Published& operator&=(T bits) { return *this = static_cast<T>(*this) & bits; }
 
@@ -65,7 +69,8 @@ struct Value {
     kExposed = 4,   // the user holds a pointer into the buffer; as borrowed, but ours to free
     kPoisoned = 8,  // the op that should have produced it raised an error
     kRequiresGrad = 16,
-    kWatched = 32,  // owners: whether it is ever read is being looked at (runtime/engine/escape_watch.hpp)
+    kWatched = 32,        // owners: whether it is ever read is being looked at (runtime/engine/escape_watch.hpp)
+    kReadElsewhere = 64,  // owners that are watched: by another stream
   };
 
   std::uint32_t refs = 1;       // handles, tape, window and views, as the owner counts

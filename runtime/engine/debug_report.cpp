@@ -7,6 +7,7 @@
 #include <mutex>
 #include <pthread.h>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -23,15 +24,26 @@ class DebugReport {
  public:
   explicit DebugReport(int level) : level_(level) {}
 
-  // What is new since the last time.
-  void print() {
+  // What is new since the last time. What cannot be shown, for want of memory or because the log was damaged, is not: the program goes on.
+  void print() noexcept {
+    try {
+      print_new();
+    } catch (const std::exception&) {
+    }
+  }
+
+ private:
+  void print_new() {
     if (getpid() != pid_) return;  // a forked child has no such thread, and perhaps a locked mutex
     const std::lock_guard lock(mutex_);
+    std::string text;
+    const std::vector<std::string> remarks = event_log().remarks();
+    for (; remarks_ < remarks.size(); ++remarks_) text += fmt::format("swage {:>12}  remark: {}\n", "", remarks[remarks_]);
+    std::fwrite(text.data(), 1, text.size(), stderr);
     if (event_log().total() == seen_) return;
+    text.clear();
     seen_ = event_log().total();
     const runlog::Run run = event_log().snapshot();
-    std::string text;
-    for (; remarks_ < run.remarks.size(); ++remarks_) text += line(run.last_ns, "remark: " + run.remarks[remarks_]);
     std::uint64_t hits = hits_, decisions = decisions_;
     for (const runlog::EventEntry& event : run.events) {
       const auto code = static_cast<EventCode>(event.code);
@@ -47,7 +59,6 @@ class DebugReport {
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
 
- private:
   static std::string line(std::uint64_t ns, const std::string& text) {
     return fmt::format("swage {:>9.3f} ms  {}\n", static_cast<double>(ns) * 1e-6, text);
   }
@@ -104,10 +115,13 @@ void start_debug_report() {
   }
   report = new DebugReport(level[0] - '0');
   std::atexit([] { report->print(); });
-  std::thread([] {
-    pthread_setname_np(pthread_self(), "swage-debug");
-    for (;; std::this_thread::sleep_for(std::chrono::milliseconds(100))) report->print();
-  }).detach();
+  try {
+    std::thread([] {
+      pthread_setname_np(pthread_self(), "swage-debug");
+      for (;; std::this_thread::sleep_for(std::chrono::milliseconds(100))) report->print();
+    }).detach();
+  } catch (const std::system_error&) {  // all of it is shown at exit
+  }
 }
 
 }  // namespace swage

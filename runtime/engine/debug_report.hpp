@@ -5,7 +5,7 @@
 //   3  decisions: what was kept, compiled, adopted, predicted, loaded
 //   4  windows that ran as plans, counted; and of each new plan its records, and why neighbours were not fused
 //
-// A thread of its own reads the event log every tenth of a second, so the program waits for nothing; what is left is printed at exit.
+// A thread of its own reads the event log every tenth of a second, so no op waits for what is printed; what is left is printed at exit.
 #pragma once
 
 namespace swage {

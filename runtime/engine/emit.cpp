@@ -151,7 +151,7 @@ RecordIndex Stream::Impl::enter(Value& value, CallSite site) {
   Value& owner = *value.owner();
   const bool at_once = owner.runs_at_once();
   if (owner.flags & Value::kWatched && owner.stream != &self) [[unlikely]]
-    note_user(owner, number, false);  // its stream does not see the tag
+    owner.flags.set(Value::kReadElsewhere);  // its stream does not see the tag
   const Tag storage = tags(owner).storage;
   const bool known_storage = window.tagged(storage);
   const RecordIndex here = window.size();
@@ -270,7 +270,7 @@ ValueRef Stream::Impl::run_untracked(const OpCall& call) {
     if (operand.value) {
       check_usable(*operand.value, call);
       if (Value& owner = *operand.value->owner(); owner.flags & Value::kWatched) [[unlikely]]
-        owner.stream == &self ? watch.was_read(owner) : note_user(owner, number, false);
+        owner.stream == &self ? watch.was_read(owner) : owner.flags.set(Value::kReadElsewhere);
       key.operands[k] = {1, operand.value->desc};
     } else {
       key.operands[k] = {operand.ref, static_cast<DescId>(operand.scalar_class)};

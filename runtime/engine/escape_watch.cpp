@@ -10,7 +10,8 @@ namespace swage {
 namespace {
 
 bool seen_by_others(const Value& owner, Tag written) {
-  return owner.storage_tag != written || owner.flags & (Value::kExposed | kSharedBuffer) || owner.users_elsewhere != 0;
+  return owner.storage_tag != written || owner.flags & (Value::kExposed | Value::kReadElsewhere | kSharedBuffer) ||
+         owner.users_elsewhere != 0;
 }
 
 }  // namespace
@@ -21,7 +22,7 @@ void EscapeWatch::watch(Value& owner, std::uint32_t trace, std::uint32_t storage
   if (!figures) return;
   ++figures->watched;
   figures->most = std::max(figures->most, figures->held());
-  owner.flags |= Value::kWatched;
+  owner.flags.set(Value::kWatched);
   values_[count_++] = {&owner, owner.storage_tag, figures};
 }
 
@@ -32,6 +33,8 @@ void EscapeWatch::sweep() noexcept {
     ++watched.figures->read;
     drop(k);
   }
+  // What is held for good makes room: it is counted as held.
+  for (std::size_t k = values_.size() / 4; full() && k-- > 0;) drop(k);
 }
 
 void EscapeWatch::was_read(Value& owner) noexcept {
@@ -69,7 +72,7 @@ runlog::EscapeFigures EscapeWatch::sums() const {
 }
 
 void EscapeWatch::drop(std::size_t place) noexcept {
-  values_[place].owner->flags &= ~static_cast<std::uint32_t>(Value::kWatched);
+  values_[place].owner->flags.clear(Value::kWatched | Value::kReadElsewhere);
   values_[place] = values_[--count_];
 }
 

@@ -31,7 +31,7 @@ std::string name_of_trace(std::uint32_t id);  // "t17"
 enum class Blame : std::uint8_t { nothing, record, beginning };
 Blame blame_of(EventCode code);
 
-// How much it matters, as the levels of SWAGE_DEBUG (frontend/swage/debug.hpp) count.
+// How much it matters, as the levels of SWAGE_DEBUG (runtime/engine/debug_report.hpp) count.
 enum class Weight : std::uint8_t {
   trouble = 1,  // something is not compiled, or no longer
   loss,         // a window ran op by op though it might have run compiled

@@ -43,6 +43,7 @@ void KnownTrace::publish() const noexcept {
   figures->eager_best_ns = history.eager_best_ns;
   figures->plan_best_ns = (tight.plan ? tight : wide).times.best_ns;
   figures->saving_ns = saving_ns;
+  figures->last_window = last_used;
 }
 
 void KnownTrace::log_hits() noexcept {

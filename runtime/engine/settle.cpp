@@ -322,7 +322,7 @@ void Stream::Impl::watch_escapes(const KnownTrace& hit) {
 
 // What comes behind a read of the host: a program that branches on what it reads goes now this way, now that.
 void Stream::Impl::note_turn(const KnownTrace* ran, std::int64_t reason) {
-  if (before_read) before_read->followed_by(ran ? ran->trace.id : 0);
+  if (before_read && ran) before_read->followed_by(ran->trace.id);
   before_read = ran && reason == static_cast<std::int64_t>(CutReason::host_read) ? ran->figures : nullptr;
 }
 

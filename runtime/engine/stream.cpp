@@ -71,7 +71,7 @@ void Stream::read(Value& value, CallSite site) {
   // The rule looks at records alone, so that windows end at the same place in every tier.
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).write)) impl_->cut(CutReason::host_read, site);
   if (owner.flags & Value::kWatched) [[unlikely]]
-    owner.stream == this ? impl_->watch.was_read(owner) : note_user(owner, impl_->number, false);
+    owner.stream == this ? impl_->watch.was_read(owner) : owner.flags.set(Value::kReadElsewhere);
   if (owner.flags & Value::kPoisoned)
     raise<ValueError>(site, "this tensor was never computed: the op that should have produced it failed");
 }
@@ -83,7 +83,7 @@ void Stream::expose(Value& value, CallSite site) {
   if (impl_->open && impl_->window.tagged(impl_->tags(owner).storage)) impl_->cut(CutReason::host_read, site);
   read(value, site);
   before_write(owner, site);
-  owner.flags |= Value::kExposed;
+  owner.flags.set(Value::kExposed);
 }
 
 RandomState Stream::random_state() const { return impl_->random; }

@@ -23,7 +23,7 @@
 namespace swage::runlog {
 
 inline constexpr std::array<char, 8> kMagic = {'S', 'W', 'A', 'G', 'E', 'L', 'O', 'G'};
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 
 struct Constants {
   std::array<char, 8> magic = kMagic;
@@ -147,6 +147,7 @@ struct TraceFigures {
   // Where the host's read ends it: what ran next the last time, and before that something else; and how often that has changed.
   std::uint32_t next = 0, other = 0;
   std::uint64_t turns = 0;
+  std::uint64_t last_window = 0;  // of its stream, counted: when it last ran
 
   void followed_by(std::uint32_t id) {
     if (id == next) return;

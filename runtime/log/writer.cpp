@@ -64,6 +64,12 @@ bool Writer::map_file(const std::filesystem::path& file) {
   const std::string partial = fmt::format("{}.{}.partial", file.string(), getpid());
   std::remove(partial.c_str());
   file_ = open(partial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  // Not in the place of a standard stream that is closed: what is printed there would end up in the log.
+  if (file_ >= 0 && file_ <= STDERR_FILENO) {
+    const int above = fcntl(file_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close(file_);
+    file_ = above;
+  }
   // Whatever is touched has its place on the disk first: a full one must not end the program.
   const bool made = file_ >= 0 && ftruncate(file_, static_cast<off_t>(kBytes)) == 0 &&
                     posix_fallocate(file_, 0, static_cast<off_t>(kBlobsAt)) == 0 && (header_ = map(file_, MAP_SHARED));

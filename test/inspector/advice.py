@@ -74,6 +74,14 @@ class Advice(unittest.TestCase):
     def test_write_between(self):
         self.expect("write_between", "write-in-place")
 
+    def test_what_is_new_in_every_step_is_not_taken_for_a_change_of_sizes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = os.path.join(folder, "novel.swagelog")
+            subprocess.run([SWAGE, "run", "novel", "--tier", "cold", "--seconds", "1"], check=True, timeout=120, capture_output=True,
+                           env={**os.environ, "SWAGE_LOG": log, "SWAGE_CACHE": "off"})
+            out = subprocess.run([SWAGE, "trace", "advice", "--json", log], capture_output=True, text=True, check=True, timeout=60)
+            self.assertLessEqual({advice["illness"] for advice in json.loads(out.stdout)["advice"]}, {"changing-structure"}, out.stdout)
+
     def test_what_no_memory_holds_is_not_run(self):
         with tempfile.TemporaryDirectory() as folder:
             log = os.path.join(folder, "large.swagelog")

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """SWAGE_DEBUG=1…4: what the engine decides, on stderr while the program runs; each level has those before it."""
 
+import os
 import re
+import subprocess
+import time
 
 import command
 
@@ -38,6 +41,27 @@ class Debug(command.CommandTest):
         without = self.swage("run", "digits", "--tier", "warm", "--steps", 300, SWAGE_DEBUG="4", SWAGE_LOG="off", SWAGE_CACHE="off").stderr
         self.assertLessEqual({"missed", "compiled", "hit"}, {match.group(1) for match in map(LINE.match, without.splitlines()) if match})
         self.assertIn("hit", kinds)
+
+    def test_a_closed_stderr_harms_neither_the_program_nor_its_log(self):
+        log = self.folder / "closed.swagelog"
+        for level in ("", "4"):
+            done = subprocess.run([command.COMMAND, "run", "seed_rnn", "--tier", "warm", "--steps", "200"], stdout=subprocess.DEVNULL, timeout=120,
+                                  env=self.surroundings(SWAGE_DEBUG=level, SWAGE_LOG=str(log)), preexec_fn=lambda: os.close(2))
+            self.assertEqual(done.returncode, 0)
+            top = self.swage("trace", "top", log)
+            self.assertEqual(top.stderr, "")
+            self.assertIn("run seed_rnn", top.stdout)
+
+    def test_a_log_that_is_damaged_meanwhile_does_not_end_the_program(self):
+        log = self.folder / "damaged.swagelog"
+        run = subprocess.Popen([command.COMMAND, "run", "seed_rnn", "--tier", "warm", "--seconds", "2"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=self.surroundings(SWAGE_DEBUG="4", SWAGE_LOG=str(log)))
+        while not log.exists() and run.poll() is None:
+            time.sleep(0.01)
+        with open(log, "r+b") as file:
+            file.seek(20)
+            file.write(b"X")
+        self.assertEqual(run.wait(timeout=120), 0)
 
     def test_other_levels_are_named(self):
         for level in ("5", "all", "11", "-1"):

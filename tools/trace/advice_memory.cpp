@@ -44,6 +44,7 @@ struct Unread {
 
 Advices unread_results(const runlog::Run& run, SourceLines& lines) {
   constexpr std::uint64_t kEnough = 4, kManyHeld = 16;
+  constexpr double kNearlyAll = 0.9;
   Unread by_tape, by_handle, piled;
   for (const runlog::TraceEntry& trace : run.traces) {
     const auto hits = static_cast<double>(trace.figures.hits);
@@ -54,8 +55,9 @@ Advices unread_results(const runlog::Run& run, SourceLines& lines) {
       const double tape = static_cast<double>(escape.dropped_by_tape) / watched;
       const double handle = static_cast<double>(escape.dropped) / watched;
       if (escape.most >= kManyHeld) {
-        piled.add(bytes * (1 - static_cast<double>(escape.read) / watched), bytes * kUsPerFreshByte, trace, escape.storage,
-                  lines);
+        const double unread = 1 - static_cast<double>(escape.read) / watched;
+        if (unread < kNearlyAll) continue;  // a history that is read
+        piled.add(bytes * unread, bytes * unread * kUsPerFreshByte, trace, escape.storage, lines);
         continue;
       }
       by_tape.add(bytes * tape, (bytes * kUsPerByte + hits * kUsPerNode) * tape, trace, escape.storage, lines);
@@ -79,7 +81,7 @@ Advices unread_results(const runlog::Run& run, SourceLines& lines) {
                      by_handle.place, by_handle.id, by_handle.us});
   if (piled.storages > 0)
     found.push_back({"piles-up", "results pile up that nothing reads",
-                     fmt::format("{} results, {:.1f} MB in all, pile up: many are held at a time, and none of those was read",
+                     fmt::format("{} results, {:.1f} MB in all, pile up: many are held at a time, and hardly any is read",
                                  piled.storages, piled.bytes * kMb),
                      "keep the last few only, or a copy on the host", piled.place, piled.id, piled.us});
   return found;

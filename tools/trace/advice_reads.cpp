@@ -71,7 +71,7 @@ Advices host_reads(const runlog::Run& run, SourceLines& lines) {
     const std::string often =
         fmt::format("{} windows of {:.0f} ops on average end here", reads.windows,
                     static_cast<double>(reads.ops) / static_cast<double>(std::max<std::uint64_t>(1, reads.windows)));
-    constexpr double kTurnsOften = 0.1;
+    constexpr double kTurnsOften = 0.25;  // an evaluation every few steps turns it too
     if (static_cast<double>(reads.turns) > kTurnsOften * static_cast<double>(reads.windows)) {
       advice.illness = "branch-on-data";
       advice.what = "the program reads a value and branches on it, and keeps changing its mind";

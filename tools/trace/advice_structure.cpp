@@ -93,8 +93,11 @@ double windows_ended_at_forks(const runlog::Run& run) {
   return windows;
 }
 
-// What a window costs beside its ops, and an op that runs by itself beside one in a plan, its arithmetic apart. Measured.
-constexpr double kUsPerWindow = 0.5, kUsPerOp = 0.08;
+// The compile thread takes what others leave: on a busy machine its time is no measure of its work. Twice what it takes on an idle one.
+double compile_ms_at_most(const Trace& trace) { return 4 + 0.4 * static_cast<double>(trace.n_ops()); }
+
+// What a byte that is copied costs, read or written; a window beside its ops, and an op that runs by itself beside one in a plan, its arithmetic apart. Measured.
+constexpr double kUsPerByte = 0.05e-3, kUsPerWindow = 0.5, kUsPerOp = 0.08;
 
 // The ops of a trace, whatever their order.
 std::uint64_t contents_of(const Trace& trace) {
@@ -121,7 +124,7 @@ Difference difference_between(const Trace& a, const Trace& b) {
     if (x == y) continue;
     if (a.size() == b.size() && contents_of(a) == contents_of(b)) return {Change::order, i};
     if (x.op != y.op || x.flags != y.flags || x.n_operands != y.n_operands) return {Change::ops, i};
-    if (same_family({&x, 1}, {&y, 1})) return {Change::extents, i};
+    if (same_family({&x, 1}, {&y, 1})) return {same_family(a.keys, b.keys) ? Change::extents : Change::ops, i};
     bool same_operands = true;
     for (int k = 0; k < 3; ++k) same_operands = same_operands && x.operands[k] == y.operands[k];
     return {x.attr != y.attr && same_operands ? Change::attribute : Change::ops, i};
@@ -176,9 +179,14 @@ Advice advice_on(Change change, const Changes& changes, std::size_t samples, Sou
 Advices growing_tensors(const runlog::Run& run, SourceLines& lines) {
   Advices found;
   for (const Growth& growth : growths(run)) {
-    double plans_ms = 0;
-    for (const runlog::TraceEntry* const trace : growth.traces)
-      for (const runlog::PlanEntry& plan : trace->plans) plans_ms += plan.ms;
+    double us = 0;
+    for (const runlog::TraceEntry* const trace : growth.traces) {
+      const ViewDesc& copied = desc_of(trace->trace.results[growth.copy]);
+      const double bytes = static_cast<double>(copied.numel()) * static_cast<double>(size_of(copied.dtype));
+      const auto runs = static_cast<double>(trace->figures.runs), hits = static_cast<double>(trace->figures.hits);
+      us += runs * 2 * bytes * kUsPerByte + std::max(0.0, runs - hits) * static_cast<double>(trace->trace.n_ops()) * kUsPerOp;
+      for (const runlog::PlanEntry& plan : trace->plans) us += 1e3 * std::min(plan.ms, compile_ms_at_most(trace->trace));
+    }
     const runlog::TraceEntry& last = *growth.traces.back();
     found.push_back(
         {"grows", "a tensor grows: whatever it holds is copied each time",
@@ -186,7 +194,7 @@ Advices growing_tensors(const runlog::Run& run, SourceLines& lines) {
                      "first, {} now, in {} traces of one structure",
                      growth.copy, growth.from, growth.dim, growth.to, growth.traces.size()),
          "make it once at its full size and write rows in place: narrow(d, i, 1).copy_(row)",
-         place_of(last, growth.copy, lines), name_of_trace(last.trace.id), uncompiled_ops(run) * kUsPerOp + plans_ms * 1e3});
+         place_of(last, growth.copy, lines), name_of_trace(last.trace.id), us});
   }
   return found;
 }
@@ -219,30 +227,40 @@ Advices changing_structure(const runlog::Run& run, SourceLines& lines) {
   // The most frequent kind: where one thing changes, what lies behind it often looks different too.
   const auto most = std::ranges::max_element(found, {}, [](const auto& entry) { return entry.second.count; });
   Advice advice = advice_on(most->first, most->second, samples.size(), lines);
-  advice.gain_us = uncompiled_ops(run) * kUsPerOp + windows_ended_at_forks(run) * kUsPerWindow;
+  // Part of the time of what runs op by op, for fusion spares memory traffic too.
+  constexpr double kOfKernels = 0.1;
+  const double share = uncompiled_ops(run) / std::max(1.0, static_cast<double>(run.all_streams().ops));
+  advice.gain_us = uncompiled_ops(run) * kUsPerOp + kOfKernels * share * static_cast<double>(run.last_ns) * 1e-3 +
+                   windows_ended_at_forks(run) * kUsPerWindow;
   return {advice};
 }
 
 Advices plans_that_do_not_pay(const runlog::Run& run, SourceLines& lines) {
-  // Those that may still pay, for they are in use, are left alone.
+  // Those that may still pay are left alone: they are in use, or the run ended before they had the time to.
   constexpr double kIdle = 0.1;
   const std::set<std::uint32_t> growing = growing_traces(run);  // theirs is another trouble
-  std::map<std::uint32_t, std::uint64_t> last_hit;
+  std::map<std::uint32_t, std::uint64_t> made;
   for (const runlog::EventEntry& event : run.events)
-    if (code_of(event) == EventCode::hit) last_hit[event.trace] = std::max(event.ns, event.until_ns);
+    if (code_of(event) == EventCode::compiled) made[event.trace] = event.ns;
+  double latest = 0;  // window
+  for (const runlog::TraceEntry& trace : run.traces) latest = std::max(latest, static_cast<double>(trace.figures.last_window));
   double spent_ms = 0, saved_ms = 0, worst = 0;
   std::size_t plans = 0;
   Advice advice;
   for (const runlog::TraceEntry& trace : run.traces) {
     using Figures = runlog::TraceFigures;
-    double cost = 0;
-    for (const runlog::PlanEntry& plan : trace.plans) cost += plan.ms;
+    double cost = 0, took = 0;
+    for (const runlog::PlanEntry& plan : trace.plans) {
+      took += plan.ms;
+      cost += std::min(plan.ms, compile_ms_at_most(trace.trace));
+    }
     const double saved = static_cast<double>(trace.figures.hits) * trace.figures.saving_ns * 1e-6;
     const bool waits = trace.figures.state & (Figures::kShelved | Figures::kRefused);
-    const auto found = last_hit.find(trace.trace.id);
-    const bool idle =
-        found == last_hit.end() || static_cast<double>(found->second) < (1 - kIdle) * static_cast<double>(run.last_ns);
-    if (trace.plans.empty() || saved >= cost || !(waits || idle) || growing.contains(trace.trace.id)) continue;
+    const bool idle = static_cast<double>(trace.figures.last_window) < (1 - kIdle) * latest;
+    const auto at = made.find(trace.trace.id);
+    const bool had_time =
+        at != made.end() && static_cast<double>(run.last_ns - std::min(run.last_ns, at->second)) * 1e-6 > took;
+    if (trace.plans.empty() || saved >= cost || !(waits || (idle && had_time)) || growing.contains(trace.trace.id)) continue;
     spent_ms += cost;
     saved_ms += saved;
     plans += trace.plans.size();

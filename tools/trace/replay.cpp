@@ -25,17 +25,28 @@
 namespace swage::tool {
 namespace {
 
-template <class Run>
-double median_us(int times, const Run& run) {
+template <class Prepare, class Run>
+double median_us(int times, const Prepare& prepare, const Run& run) {
   std::vector<double> took;
+  prepare();
   run();  // warm
   for (int i = 0; i < times; ++i) {
+    prepare();
     const auto start = std::chrono::steady_clock::now();
     run();
     took.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
   }
   std::ranges::nth_element(took, took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2));
   return took[took.size() / 2];
+}
+
+// What a trace writes of its inputs, as it was before the run.
+void restore(const Trace& trace, const jit::Inputs& inputs, const jit::Buffers& buffers) {
+  for (RecordIndex i = 0; i < trace.size(); ++i) {
+    const RecordIndex s = trace.storages[i];
+    if (trace.keys[i].in_place() && trace.is_input(s))
+      std::memcpy(buffers.data[s], inputs.contents[s].data(), inputs.contents[s].size());
+  }
 }
 
 // Inputs in a file: by the record that brings the storage in ("%3"), its elements in the order of memory.
@@ -61,8 +72,10 @@ void load_inputs(const Trace& trace, jit::Inputs& inputs, const std::string& pat
     while (s < trace.size() && (name_in_file(s) != name || !trace.is_input(s) || trace.storages[s] != s)) ++s;
     if (s == trace.size()) usage_error("{}: this trace has no input {}", path, name);
     const DType dtype = desc_of(trace.results[s]).dtype;
-    const std::int64_t wanted = elements_of(inputs, s, dtype);
-    if (tensor.dtype() != dtype || tensor.numel() != wanted)
+    // The whole memory, as it was saved, or the tensor alone, row-major.
+    const std::int64_t wanted = desc_of(trace.results[s]).numel();
+    const bool whole = tensor.numel() == elements_of(inputs, s, dtype);
+    if (tensor.dtype() != dtype || !(whole || (tensor.numel() == wanted && desc_of(trace.results[s]).contiguous())))
       usage_error("{}: {} has {} elements of {}, and the trace wants {} of {}", path, name, tensor.numel(),
                   swage::name_of(tensor.dtype()), wanted, swage::name_of(dtype));
     const Tensor rows = tensor.contiguous();
@@ -70,7 +83,9 @@ void load_inputs(const Trace& trace, jit::Inputs& inputs, const std::string& pat
       const std::vector<T> values = rows.to_vector<T>();
       for (std::size_t k = 0; k < values.size(); ++k) {
         const T value = values[k];
-        std::memcpy(inputs.contents[s].data() + k * sizeof value, &value, sizeof value);
+        std::memcpy(
+            inputs.contents[s].data() + (k + static_cast<std::size_t>(whole ? 0 : inputs.values[s].offset)) * sizeof value,
+            &value, sizeof value);
       }
     };
     switch (dtype) {
@@ -91,9 +106,11 @@ double replay_eagerly(const Trace& trace, const jit::Inputs& inputs, int times) 
       usage_error("the inputs do not suit record {}: {}", i, failure->message);
     else
       interpreter.run(trace, i, inputs.values, buffers.data);
-  return median_us(times, [&] {
-    for (RecordIndex i = 0; i < trace.size(); ++i) interpreter.run(trace, i, inputs.values, buffers.data);
-  });
+  return median_us(
+      times, [&] { restore(trace, inputs, buffers); },
+      [&] {
+        for (RecordIndex i = 0; i < trace.size(); ++i) interpreter.run(trace, i, inputs.values, buffers.data);
+      });
 }
 
 double replay_compiled(const runlog::TraceEntry& entry, const jit::Inputs& inputs, int times) {
@@ -109,7 +126,7 @@ double replay_compiled(const runlog::TraceEntry& entry, const jit::Inputs& input
   const PlanFrame frame{inputs.values, storages, arena};
   if (const auto failure = made.plan->check(frame))
     usage_error("the inputs do not suit record {}: {}", failure->record, failure->message);
-  return median_us(times, [&] { made.plan->run(frame); });
+  return median_us(times, [&] { restore(entry.trace, inputs, buffers); }, [&] { made.plan->run(frame); });
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ Tensor Tensor::requires_grad_(bool requires_grad) const {
   if (!requires_grad && !is_leaf())
     raise<AutogradError>(site, "[requires_grad_] a computed tensor always requires its gradient; use detach()");
   if (requires_grad) {
-    value_->flags |= Value::kRequiresGrad;
+    value_->flags.set(Value::kRequiresGrad);
     autograd::ensure_meta(*value_);
   } else {
-    value_->flags &= ~static_cast<std::uint32_t>(Value::kRequiresGrad);
+    value_->flags.clear(Value::kRequiresGrad);
   }
   return *this;
 }
