@@ -10,6 +10,7 @@
 #include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,6 +30,7 @@ class DebugReport {
     try {
       print_new();
     } catch (const std::exception&) {
+      if (!std::exchange(failed_, true)) std::fputs("swage: some of what SWAGE_DEBUG asks for could not be shown\n", stderr);
     }
   }
 
@@ -98,6 +100,7 @@ class DebugReport {
   std::mutex mutex_;
   std::uint64_t seen_ = 0, hits_ = 0, decisions_ = 0;
   std::size_t remarks_ = 0;
+  bool failed_ = false;
 };
 
 DebugReport* report = nullptr;  // never freed: its thread runs to the end
@@ -120,7 +123,8 @@ void start_debug_report() {
       pthread_setname_np(pthread_self(), "swage-debug");
       for (;; std::this_thread::sleep_for(std::chrono::milliseconds(100))) report->print();
     }).detach();
-  } catch (const std::system_error&) {  // all of it is shown at exit
+  } catch (const std::system_error&) {
+    std::fputs("swage: no thread for SWAGE_DEBUG: all of it is shown at the end\n", stderr);
   }
 }
 
