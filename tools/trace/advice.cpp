@@ -24,6 +24,11 @@ double gain_percent(const Advice& advice, const runlog::Run& run) {
 
 }  // namespace
 
+double bytes_of(const Trace& trace, RecordIndex record) {
+  const ViewDesc& desc = desc_of(trace.results[record]);
+  return static_cast<double>(desc.numel()) * static_cast<double>(size_of(desc.dtype));
+}
+
 Advices advise(const runlog::Run& run, SourceLines& lines) {
   constexpr double kWorthwhile = 0.03;  // of the run
   Advices all;

@@ -22,6 +22,10 @@ struct Advice {
 // The largest gain first. What would spare less than a thirtieth of the run is left out.
 std::vector<Advice> advise(const runlog::Run& run, SourceLines& lines);
 
+// The bytes of a record's result, and what reading or writing one costs. Measured.
+double bytes_of(const Trace& trace, RecordIndex record);
+inline constexpr double kUsPerByte = 0.05e-3;
+
 // Each kind of illness; `advise` asks them all. Of what they return, several may be of one line.
 using Advices = std::vector<Advice>;
 // advice_reads.cpp

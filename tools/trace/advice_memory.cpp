@@ -13,14 +13,8 @@
 namespace swage::tool {
 namespace {
 
-// Writing a result out that might have stayed in registers or in the arena, the same into memory that is touched for the first time, and
-// keeping its node on the tape.
-constexpr double kUsPerByte = 0.05e-3, kUsPerFreshByte = 0.25e-3, kUsPerNode = 0.1;
-
-double bytes_of(const Trace& trace, RecordIndex storage) {
-  const ViewDesc& desc = desc_of(trace.results[storage]);
-  return static_cast<double>(desc.numel()) * static_cast<double>(size_of(desc.dtype));
-}
+// Writing a result into memory that is touched for the first time, and keeping its node on the tape.
+constexpr double kUsPerFreshByte = 0.25e-3, kUsPerNode = 0.1;
 
 struct Unread {
   double bytes = 0, us = 0;

@@ -96,8 +96,8 @@ double windows_ended_at_forks(const runlog::Run& run) {
 // The compile thread takes what others leave: on a busy machine its time is no measure of its work. Twice what it takes on an idle one.
 double compile_ms_at_most(const Trace& trace) { return 4 + 0.4 * static_cast<double>(trace.n_ops()); }
 
-// What a byte that is copied costs, read or written; a window beside its ops, and an op that runs by itself beside one in a plan, its arithmetic apart. Measured.
-constexpr double kUsPerByte = 0.05e-3, kUsPerWindow = 0.5, kUsPerOp = 0.08;
+// What a window costs beside its ops, and an op that runs by itself beside one in a plan, its arithmetic apart. Measured.
+constexpr double kUsPerWindow = 0.5, kUsPerOp = 0.08;
 
 // The ops of a trace, whatever their order.
 std::uint64_t contents_of(const Trace& trace) {
@@ -181,8 +181,7 @@ Advices growing_tensors(const runlog::Run& run, SourceLines& lines) {
   for (const Growth& growth : growths(run)) {
     double us = 0;
     for (const runlog::TraceEntry* const trace : growth.traces) {
-      const ViewDesc& copied = desc_of(trace->trace.results[growth.copy]);
-      const double bytes = static_cast<double>(copied.numel()) * static_cast<double>(size_of(copied.dtype));
+      const double bytes = bytes_of(trace->trace, growth.copy);
       const auto runs = static_cast<double>(trace->figures.runs), hits = static_cast<double>(trace->figures.hits);
       us += runs * 2 * bytes * kUsPerByte + std::max(0.0, runs - hits) * static_cast<double>(trace->trace.n_ops()) * kUsPerOp;
       for (const runlog::PlanEntry& plan : trace->plans) us += 1e3 * std::min(plan.ms, compile_ms_at_most(trace->trace));
