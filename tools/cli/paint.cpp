@@ -69,8 +69,8 @@ std::string painted(std::string_view given, std::initializer_list<Phrase> phrase
   constexpr std::string_view kBetween = " \n,;:()";
   std::string out;
   while (!text.empty()) {
-    const auto* const phrase =
-        std::find_if(phrases.begin(), phrases.end(), [&](const Phrase& p) { return !p.text.empty() && text.starts_with(p.text); });
+    const auto* const phrase = std::find_if(phrases.begin(), phrases.end(),
+                                            [&](const Phrase& p) { return !p.text.empty() && text.starts_with(p.text); });
     if (phrase != phrases.end()) {
       out += inked(phrase->ink, phrase->text);
       text.remove_prefix(phrase->text.size());
