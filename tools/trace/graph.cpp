@@ -89,10 +89,10 @@ std::string as_svg(const std::string& dot) {
 void add_graph(CLI::App& trace) {
   CLI::App* const command = trace.add_subcommand("graph", "a trace as DOT or SVG, fusion groups as clusters");
   auto arguments = std::make_shared<TraceArguments>();
-  auto dot = std::make_shared<bool>(true), svg = std::make_shared<bool>(false);
+  auto svg = std::make_shared<bool>(false);
   command->add_option("id", arguments->id, "a trace such as t17")->required();
   command->add_option("run", arguments->run, "a log file or the process id of a run (default: the latest)");
-  command->add_flag("--dot", *dot, "DOT (default)");
+  command->add_flag("--dot", "DOT (default)");
   command->add_flag("--svg", *svg, "SVG, by Graphviz");
   command->callback([=] {
     const runlog::Run run = open_run(arguments->run);
