@@ -2,6 +2,7 @@
 // fills what nobody asked it to write with garbage, so that a wrong escape shows in the bits.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <initializer_list>
 #include <vector>
@@ -16,6 +17,26 @@ namespace swage::fake {
 KernelTable kernels();
 std::unique_ptr<Compiler> make_compiler();
 
+// Nanoseconds that the compile thread moves on as well.
+class FakeTime {
+ public:
+  FakeTime() = default;
+  FakeTime(const FakeTime& other) : now_(other) {}
+  FakeTime& operator=(const FakeTime& other) { return *this = static_cast<std::uint64_t>(other); }
+  FakeTime& operator=(std::uint64_t now) {
+    now_ = now;
+    return *this;
+  }
+  FakeTime& operator+=(std::uint64_t more) {
+    now_ += more;
+    return *this;
+  }
+  operator std::uint64_t() const { return now_; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  std::atomic<std::uint64_t> now_{0};
+};
+
 // What the fakes did, and how they are to behave from now on.
 struct Control {
   std::uint64_t plans_run = 0;
@@ -23,7 +44,8 @@ struct Control {
   int refusals = 0;                 // compilations to refuse
   bool knows_code = false;          // whether plans can be recalled
   // The time that fake_clock() shows, and what moves it on.
-  std::uint64_t now_ns = 0, kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000, recall_ns = 1000;
+  FakeTime now_ns;
+  std::uint64_t kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000, recall_ns = 1000;
 };
 Control& control();
 inline std::uint64_t fake_clock() { return control().now_ns; }
