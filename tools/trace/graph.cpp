@@ -92,7 +92,7 @@ void add_graph(CLI::App& trace) {
   auto svg = std::make_shared<bool>(false);
   command->add_option("id", arguments->id, "a trace such as t17")->required();
   command->add_option("run", arguments->run, "a log file or the process id of a run (default: the latest)");
-  command->add_flag("--dot", "DOT (default)");
+  command->add_flag("--dot")->description("DOT (default)");
   command->add_flag("--svg", *svg, "SVG, by Graphviz");
   command->callback([=] {
     const runlog::Run run = open_run(arguments->run);
