@@ -224,6 +224,12 @@ std::optional<RunTier> run_tier_by_name(std::string_view name) {
 
 Report run_workload(const RunSettings& settings, const StepObserver& observer) {
   if (!find_workload(settings.workload)) raise<ValueError>({}, "there is no workload '{}'", settings.workload);
+  // Restored at the end, also by an error.
+  struct Batching {
+    bool before = batching();
+    ~Batching() { set_batching(before); }
+  } const restored;
+  set_batching(!settings.no_batch);
   return Run(settings, observer).run();
 }
 

@@ -27,11 +27,14 @@ struct WorkloadOptions {
   std::string size = "full";      // or small: a model that tests can afford
   bool random_batches = false;    // digits, transformer: every step takes a batch of a random size
   std::filesystem::path data = default_data_folder();
+  std::int64_t bulk = 1;          // treelstm: sentences a step
   bool rehearsal = false;  // set by the harness: this instance warms up and is not the one that is measured
 
   bool small() const { return size == "small"; }
 
-  static std::filesystem::path default_data_folder();
+  // Public data sets: `data` where it was named, else the folder that SWAGE_DATA names; empty where there is none.
+  std::filesystem::path public_data() const;
+  static std::filesystem::path default_data_folder();  // of the files that the project brings along
 };
 
 // A few tensors, held inline: a step should not call the allocator for the sake of being measured.

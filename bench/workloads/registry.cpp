@@ -1,4 +1,5 @@
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 
 #include <bench/workloads/all.hpp>
@@ -6,7 +7,7 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::array<WorkloadInfo, 18> kWorkloads = {{
+constexpr std::array<WorkloadInfo, 19> kWorkloads = {{
     {"seed_rnn", "one step of a recurrent network on fresh numbers, forward and backward", "steps", 5000, make_seed_rnn},
     {"mlp", "784-512-512-10, ReLU, batch 64, trained by --optimizer sgd or adam", "samples", 300, make_mlp},
     {"convnet", "3 x (convolution, batch norm, ReLU) on --image 32x32x3 or 8x8x1, batch 32", "samples", 60, make_convnet},
@@ -25,10 +26,18 @@ constexpr std::array<WorkloadInfo, 18> kWorkloads = {{
     {"adam_update", "p, m and v of Adam, 2^LOG2 elements (--log2)", "elements", 100, make_adam_update},
     {"novel", "a fresh random graph of 20 to 60 ops with fresh extents in every step", "graphs", 2000, make_novel},
     {"varlen", "a recurrent network over sequences of 5 to 44 elements", "steps", 600, make_varlen},
+    {"treelstm", "sentiment by a binary Tree-LSTM, another tree for every sentence; --bulk N at a time", "sentences", 1000,
+     make_treelstm},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 }};
 
 }  // namespace
+
+std::filesystem::path WorkloadOptions::public_data() const {
+  if (data != default_data_folder()) return data;
+  const char* const given = std::getenv("SWAGE_DATA");
+  return given ? given : "";
+}
 
 // Where the build found the sources; else, in a tree that was moved, where they lie relative to build/bin/swage.
 std::filesystem::path WorkloadOptions::default_data_folder() {

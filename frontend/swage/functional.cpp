@@ -1,6 +1,8 @@
 #include <swage/functional.hpp>
 
 #include <swage/autograd/grad_mode.hpp>
+#include <swage/autograd/row_gradients.hpp>
+#include <swage/batch/collecting.hpp>
 #include <swage/creation.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/detail/composite.hpp>
@@ -124,6 +126,36 @@ Tensor dropout(const Tensor& a, double p, bool training) {
   return where(ge(rand(a.sizes(), a.dtype()), p), a * (1 / (1 - p)), Scalar::literal(0.0));
 }
 
+namespace {
+
+// Of rows that were taken from a table whose gradient is kept as rows.
+struct RowsGradient final : autograd::CustomGradient {
+  Tensor table, index;
+  Tensor gradient(const Tensor& grad_output, std::size_t) override {
+    if (GradMode::enabled())
+      raise<AutogradError>(SiteScope::or_else({}), "[backward] a gradient that is kept as rows cannot be differentiated again");
+    autograd::add_rows(table, index, grad_output);
+    return {};
+  }
+};
+
+Tensor rows_on_tape(const Tensor& table, const Tensor& index, const Dims& sizes) {
+  Tensor rows = no_grad([&] { return gather(table, 0, index.expand(sizes)); });
+  if (!GradMode::enabled()) return rows;
+  auto custom = std::make_unique<RowsGradient>();
+  custom->name = "embedding";
+  custom->edges.push_back(autograd::edge_to(table.value()));
+  custom->table = table;
+  custom->index = index;
+  autograd::NodeRef node = autograd::new_node();
+  node->site = SiteScope::or_else({});
+  node->custom = std::move(custom);
+  autograd::attach(*rows.value(), std::move(node));
+  return rows;
+}
+
+}  // namespace
+
 Tensor embedding(const Tensor& indices, const Tensor& weight) {
   const SiteScope scope(caller());
   require_defined({}, "embedding", indices, "the indices");
@@ -134,7 +166,9 @@ Tensor embedding(const Tensor& indices, const Tensor& weight) {
   if (indices.dtype() != DType::i64)
     raise<DTypeError>(SiteScope::or_else({}), "[embedding] the indices must be i64, not {}", name_of(indices.dtype()));
   const std::int64_t n = indices.numel(), width = weight.sizes()[1];
-  const Tensor rows = gather(weight, 0, reshape({}, indices, {n, 1}).expand({n, width}));
+  const Tensor column = reshape({}, indices, {n, 1});
+  const Tensor rows = autograd::keeps_rows(weight) && !grouping::collecting() ? rows_on_tape(weight, column, {n, width})
+                                                                              : gather(weight, 0, column.expand({n, width}));
   Dims sizes = indices.sizes();
   if (sizes.rank() == kMaxRank)
     raise<ShapeError>(SiteScope::or_else({}), "[embedding] indices of shape {} leave no dimension for the rows",

@@ -1,6 +1,8 @@
 // Composites: softmax, losses, normalisation, attention. Fusion makes them fast; there are no kernels behind them.
 #pragma once
 
+#include <cstdint>
+
 #include <swage/tensor.hpp>
 
 namespace swage {
@@ -9,8 +11,12 @@ namespace swage {
 Tensor softmax(const Tensor& a, int d);
 Tensor log_softmax(const Tensor& a, int d);
 
-// Mean of −log softmax(logits)[target]: logits (N,C), target (N) i64 with 0 ≤ target < C (else IndexError) → ().
-Tensor cross_entropy(const Tensor& logits, const Tensor& target);
+// What becomes of one value a row.
+enum class Reduction : std::uint8_t { mean, sum, none };
+
+// Mean of −log softmax(logits)[target]: logits (N,C), target (N) i64 with 0 ≤ target < C (else IndexError) → (), or (N) without a
+// reduction.
+Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
 // Mean of −log_probabilities[target]: (N,C) and (N) i64 → ().
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target);
 // Mean of (a − b)².
@@ -38,7 +44,7 @@ Tensor gelu(const Tensor& a);
 Tensor dropout(const Tensor& a, double p = 0.5, bool training = true);
 
 // Rows of weight (V,D) by number: indices (…) i64 with 0 ≤ index < V (else IndexError) → (…,D). The gradient of the weight is dense;
-// rows that are picked more than once add up in order.
+// rows that are picked more than once add up in order (kept as rows where the weight asks for it, autograd/row_gradients.hpp).
 Tensor embedding(const Tensor& indices, const Tensor& weight);
 
 struct AttentionOptions {

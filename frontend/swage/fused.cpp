@@ -1,9 +1,11 @@
 // Softmax, cross-entropy, layer norm and GELU: few passes over memory forwards and backwards, see autograd/handwritten.hpp.
+#include <array>
 #include <cmath>
 #include <numbers>
 
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/handwritten.hpp>
+#include <swage/batch/collecting.hpp>
 #include <swage/detail/composite.hpp>
 #include <swage/functional.hpp>
 #include <swage/index.hpp>
@@ -57,9 +59,11 @@ struct CrossEntropyGradient final : Handwritten {
     const bool again = GradMode::enabled();
     const Tensor exps = again ? powers_of(logits, 1).powers : powers;
     const Tensor sums = again ? reduce({}, Op::sum, exps, {1}, true) : total;
-    const Tensor share = grad * lit(1.0 / static_cast<double>(logits.sizes()[0]));
+    const std::int64_t rows = logits.sizes()[0];
+    const Tensor share = by_row ? grad.reshape({rows, 1}) : grad * lit(1.0 / static_cast<double>(rows));
+    const Tensor spread = by_row ? share : share.reshape({1, 1});
     const Tensor ramp = detail::iota({}, {1, logits.sizes()[1]}, 1, DType::i64);
-    const Tensor at_target = where(eq(ramp, target), share.reshape({1, 1}).expand(logits.sizes()), lit(0));
+    const Tensor at_target = where(eq(ramp, target), spread.expand(logits.sizes()), lit(0));
     return over(Op::sub, exps * (share / sums), at_target);
   }
   void free_saved() noexcept override {
@@ -68,6 +72,7 @@ struct CrossEntropyGradient final : Handwritten {
   }
   Tensor powers, total;  // (N,C) and (N,1)
   Tensor target;         // (N,1)
+  bool by_row = false;   // the result is (N), not its mean
 };
 
 // (x − mean)/√(variance + eps) over the last dimensions.
@@ -133,6 +138,9 @@ Tensor softmax(const Tensor& a, int d) {
   const SiteScope scope(caller());
   require_float("softmax", a);
   const int at = detail::wrap_dim({}, "softmax", d, a.dim());
+  if (grouping::Collecting* const scope_of_batch = grouping::collecting())
+    return scope_of_batch->composite(grouping::Composite::softmax, detail::attribute_id({at}, DType::f32, 0), {&a, 1},
+                                     a.value()->desc, SiteScope::or_else({}));
   const Tensor result = no_grad([&] {
     const Tensor powers = powers_of(a, at).powers;
     // A division a row, not one an element.
@@ -141,7 +149,7 @@ Tensor softmax(const Tensor& a, int d) {
   return Handwritten::record(std::make_unique<SoftmaxGradient>(at), {a}, result, true);
 }
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& target) {
+Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction) {
   const SiteScope scope(caller());
   require_float("cross_entropy", logits);
   require_defined({}, "cross_entropy", target, "the target");
@@ -151,14 +159,25 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target) {
   if (target.dtype() != DType::i64)
     raise<DTypeError>(SiteScope::or_else({}), "[cross_entropy] targets must be i64 class numbers, not {}",
                       name_of(target.dtype()));
+  if (grouping::Collecting* const scope_of_batch = grouping::collecting()) {
+    const std::int64_t rows = logits.sizes()[0];
+    const Tensor losses = scope_of_batch->composite(grouping::Composite::cross_entropy, 0, std::array{logits, target},
+                                                    intern(logits.dtype(), {rows}), SiteScope::or_else({}));
+    if (reduction == Reduction::none) return losses;
+    if (rows == 1) return losses.reshape({});
+    return reduction == Reduction::mean ? detail::mean({}, losses, {0}, false) : reduce({}, Op::sum, losses, {0}, false);
+  }
+  if (reduction == Reduction::sum) return reduce({}, Op::sum, cross_entropy(logits, target, Reduction::none), {0}, false);
   auto rule = std::make_unique<CrossEntropyGradient>();
+  rule->by_row = reduction == Reduction::none;
   const Tensor result = no_grad([&] {
     rule->target = detail::reshape({}, target, {target.sizes()[0], 1});
     const Tensor picked = gather(logits, 1, rule->target);
     const Powers parts = powers_of(logits, 1);
     rule->powers = parts.powers;
     rule->total = reduce({}, Op::sum, parts.powers, {1}, true);
-    return detail::mean({}, log(rule->total) - (picked - parts.greatest), {0, 1}, false);
+    const Tensor losses = log(rule->total) - (picked - parts.greatest);
+    return rule->by_row ? detail::reshape({}, losses, {target.sizes()[0]}) : detail::mean({}, losses, {0, 1}, false);
   });
   return Handwritten::record(std::move(rule), {logits}, result, false);
 }
@@ -180,10 +199,17 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
     if (each->defined() && !(each->sizes() == normalized))
       raise<ShapeError>(SiteScope::or_else({}), "[layer_norm] weight and bias must have shape {}, not {}",
                         to_string(normalized), to_string(each->sizes()));
-  auto rule = std::make_unique<NormGradient>(last, eps);
-  const Normalised parts = no_grad([&] { return normalised(x, last, eps); });
-  rule->scale = parts.scale;
-  Tensor result = Handwritten::record(std::move(rule), {x}, parts.result, true);
+  Tensor result;
+  if (grouping::Collecting* const scope_of_batch = grouping::collecting()) {
+    result = scope_of_batch->composite(grouping::Composite::layer_norm,
+                                       detail::attribute_id(detail::Ints(normalized), DType::f32, eps), {&x, 1}, x.value()->desc,
+                                       SiteScope::or_else({}));
+  } else {
+    auto rule = std::make_unique<NormGradient>(last, eps);
+    const Normalised parts = no_grad([&] { return normalised(x, last, eps); });
+    rule->scale = parts.scale;
+    result = Handwritten::record(std::move(rule), {x}, parts.result, true);
+  }
   if (weight.defined()) result = result * weight;
   return bias.defined() ? result + bias : result;
 }
@@ -191,6 +217,8 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
 Tensor gelu(const Tensor& a) {
   const SiteScope scope(caller());
   require_float("gelu", a);
+  if (grouping::Collecting* const scope_of_batch = grouping::collecting())
+    return scope_of_batch->composite(grouping::Composite::gelu, 0, {&a, 1}, a.value()->desc, SiteScope::or_else({}));
   auto rule = std::make_unique<GeluGradient>();
   const bool kept = GradMode::enabled() && a.requires_grad();
   const Tensor result = no_grad([&] {

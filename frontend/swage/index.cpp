@@ -2,6 +2,7 @@
 
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
+#include <swage/batch/collecting.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/detail/composite.hpp>
 
@@ -84,6 +85,9 @@ Tensor cat(const std::vector<Tensor>& tensors, int d) {
   std::vector<Tensor> parts;
   parts.reserve(tensors.size());
   for (const Tensor& tensor : tensors) parts.push_back(detail::cast(site, tensor, dtype));
+  if (grouping::Collecting* const scope = grouping::collecting())
+    return scope->composite(grouping::Composite::cat, detail::attribute_id({at}, DType::f32, 0), parts, intern(dtype, sizes),
+                            SiteScope::or_else(site));
   return assemble(site, "cat", parts, sizes, at, 0, dtype);
 }
 
@@ -117,6 +121,19 @@ Tensor scatter_add(const Tensor& a, int d, const Tensor& index, const Tensor& so
   require_defined(site, "scatter_add", source, "the source");
   const detail::Attr attr{.ints = {wrap_dim(site, "scatter_add", d, a.dim())}, .dtype = DType::f32};
   return detail::call(site, Op::scatter_add, {a, index, source}, &attr);
+}
+
+Tensor detail::scatter_add_in_place(CallSite site, const Tensor& target, int d, const Tensor& index, const Tensor& source) {
+  const Attr attr{.ints = {d}, .dtype = DType::f32};
+  return call_in_place(site, Op::scatter_add, {target, index, source}, &attr);
+}
+
+Tensor Tensor::scatter_add_(int d, const Tensor& index, const Tensor& source) const {
+  const CallSite site = caller();
+  require_defined(site, "scatter_add", *this, "the tensor to write");
+  require_defined(site, "scatter_add", index, "the index");
+  require_defined(site, "scatter_add", source, "the source");
+  return detail::scatter_add_in_place(site, *this, wrap_dim(site, "scatter_add", d, dim()), index, source);
 }
 
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {

@@ -6,6 +6,7 @@
 
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
+#include <swage/batch/collecting.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/detail/composite.hpp>
 #include <swage/index.hpp>
@@ -251,6 +252,7 @@ LSTMState lstm_cell(const Tensor& x, const LSTMState& state, const LSTMWeights& 
 
 LSTMSequence lstm_layer(const Tensor& x, const LSTMState& first, const LSTMWeights& weights) {
   const SiteScope scope(caller());
+  const grouping::Pause pause;  // a batch scope would have it run op by op
   const Extents extents = checked("lstm_layer", x, 3, first, weights);
   if (x.sizes()[0] < 1)
     raise<ShapeError>(SiteScope::or_else({}), "[lstm_layer] needs at least one step: {}", to_string(x.sizes()));

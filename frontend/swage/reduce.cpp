@@ -1,7 +1,9 @@
 #include <swage/reduce.hpp>
 
+#include <swage/batch/collecting.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/detail/composite.hpp>
+#include <swage/index.hpp>
 
 namespace swage {
 
@@ -12,6 +14,23 @@ using detail::reduce;
 Tensor sum(const Tensor& a) { return reduce(caller(), Op::sum, a, all_dims(a), false); }
 Tensor sum(const Tensor& a, int d, bool keepdim) { return reduce(caller(), Op::sum, a, {d}, keepdim); }
 Tensor sum(const Tensor& a, const Dims& dims, bool keepdim) { return reduce(caller(), Op::sum, a, dims, keepdim); }
+Tensor sum_of(const std::vector<Tensor>& tensors) {
+  const SiteScope scope(caller());
+  if (tensors.empty()) raise<ValueError>(SiteScope::or_else({}), "[sum_of] needs at least one tensor");
+  for (const Tensor& tensor : tensors) {
+    detail::require_defined({}, "sum_of", tensor);
+    if (!(tensor.sizes() == tensors.front().sizes()) || tensor.dtype() != tensors.front().dtype())
+      raise<ShapeError>(SiteScope::or_else({}), "[sum_of] all tensors must be alike, not {} of shape {} and {} of shape {}",
+                        name_of(tensors.front().dtype()), to_string(tensors.front().sizes()), name_of(tensor.dtype()),
+                        to_string(tensor.sizes()));
+  }
+  if (tensors.size() == 1) return tensors.front();
+  grouping::Collecting* const scope_of_batch = grouping::collecting();
+  if (!scope_of_batch || scope_of_batch->in_body()) return sum(stack(tensors, 0), 0);
+  const DType dtype = tensors.front().dtype() == DType::boolean ? DType::i64 : tensors.front().dtype();
+  return scope_of_batch->composite(grouping::Composite::sum_of, 0, tensors, intern(dtype, tensors.front().sizes()),
+                                   SiteScope::or_else({}));
+}
 Tensor mean(const Tensor& a) { return mean(caller(), a, all_dims(a), false); }
 Tensor mean(const Tensor& a, int d, bool keepdim) { return mean(caller(), a, {d}, keepdim); }
 Tensor mean(const Tensor& a, const Dims& dims, bool keepdim) { return mean(caller(), a, dims, keepdim); }

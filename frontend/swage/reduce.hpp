@@ -2,6 +2,8 @@
 // Sums follow one fixed tree (runtime/ops/reduction_tree.hpp): the same bits for any layout, vector width and number of threads.
 #pragma once
 
+#include <vector>
+
 #include <swage/tensor.hpp>
 
 namespace swage {
@@ -10,6 +12,9 @@ namespace swage {
 Tensor sum(const Tensor& a);
 Tensor sum(const Tensor& a, int d, bool keepdim = false);
 Tensor sum(const Tensor& a, const Dims& dims, bool keepdim = false);
+// a₀ + a₁ + … for tensors of one shape and type, in the order of that tree: sum(stack(tensors), 0). In a batch scope the way to add up
+// losses, for a chain of additions would run one by one.
+Tensor sum_of(const std::vector<Tensor>& tensors);
 // Floating types only: the mean of integers is a DTypeError.
 Tensor mean(const Tensor& a);
 Tensor mean(const Tensor& a, int d, bool keepdim = false);

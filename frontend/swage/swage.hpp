@@ -4,6 +4,7 @@
 #include <runtime/core/error.hpp>
 #include <swage/autograd/backward.hpp>
 #include <swage/autograd/grad_mode.hpp>
+#include <swage/batch.hpp>
 #include <swage/creation.hpp>
 #include <swage/data/augment.hpp>
 #include <swage/data/batches.hpp>

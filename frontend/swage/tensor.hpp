@@ -88,6 +88,8 @@ class Tensor {
   Tensor div_(const Tensor& other) const;
   Tensor div_(Scalar other) const;
   Tensor copy_(const Tensor& source) const;
+  // Adds source's elements where `index` says along d; shapes and types as swage::scatter_add has them.
+  Tensor scatter_add_(int d, const Tensor& index, const Tensor& source) const;
   Tensor fill_(Scalar value) const;
   Tensor zero_() const;
   Tensor neg_() const;

@@ -81,7 +81,7 @@ T plus(T a, T b) {
 
 template <class T>
 void scatter_add(const KernelArgs& args) {
-  copy_dense(args.operands[0], args.result.data);
+  if (!args.key->in_place()) copy_dense(args.operands[0], args.result.data);
   T* out = static_cast<T*>(args.result.data);
   const T* in = static_cast<const T*>(args.operands[2].data);
   walk<T>(

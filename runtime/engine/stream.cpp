@@ -6,12 +6,27 @@
 
 #include <runtime/core/allocator.hpp>
 #include <runtime/core/error.hpp>
+#include <runtime/engine/collector.hpp>
 #include <runtime/engine/recorder.hpp>
 #include <runtime/engine/registry.hpp>
 #include <runtime/engine/snapshot.hpp>
 #include <runtime/engine/stream_impl.hpp>
 
 namespace swage {
+
+constinit thread_local Collector* collector = nullptr;
+
+namespace {
+
+// Whoever needs a collected value has the graph run that it stands in; another thread cannot.
+void settle_collected(const Value& value, CallSite site) {
+  if (!is_collected(value)) return;
+  if (collector) collector->settle(site);
+  if (is_collected(value))
+    raise<ValueError>(site, "a tensor that a batch scope of another thread has not computed yet cannot be used here");
+}
+
+}  // namespace
 
 Stream::Stream() : impl_(std::make_unique<Impl>(*this)) {}
 Stream::~Stream() = default;
@@ -45,12 +60,17 @@ void Stream::Impl::wait_for_others(Value& value, bool writes, CallSite site) {
 
 ValueRef Stream::emit(const OpCall& call) {
   for (int k = 0; k < call.n_operands; ++k)
-    if (Value* value = call.operands[k].value) impl_->wait_for_others(*value, call.in_place && k == 0, call.site);
+    if (Value* value = call.operands[k].value) {
+      settle_collected(*value, call.site);
+      impl_->wait_for_others(*value, call.in_place && k == 0, call.site);
+    }
   const Engaged engaged;
   return impl_->emit(call);
 }
 
 void Stream::cut(CutReason reason, CallSite site) {
+  if (collector) [[unlikely]]
+    collector->settle(site);
   const Engaged engaged;
   impl_->cut(reason, site);
 }
@@ -65,6 +85,7 @@ ValueRef Stream::adopt_buffer(void* data, std::size_t bytes, DescId desc, bool o
 }
 
 void Stream::read(Value& value, CallSite site) {
+  settle_collected(value, site);
   impl_->wait_for_others(value, false, site);
   const Engaged engaged;
   Value& owner = *value.owner();
@@ -77,6 +98,7 @@ void Stream::read(Value& value, CallSite site) {
 }
 
 void Stream::expose(Value& value, CallSite site) {
+  settle_collected(value, site);
   impl_->wait_for_others(value, true, site);
   const Engaged engaged;
   Value& owner = *value.owner();

@@ -11,6 +11,7 @@
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/macro.hpp>
 #include <swage/autograd/node.hpp>
+#include <swage/autograd/pass.hpp>
 #include <swage/autograd/rules.hpp>
 #include <swage/detail/call.hpp>
 
@@ -19,7 +20,7 @@ namespace swage {
 namespace autograd {
 namespace {
 
-using Seeds = detail::PoolVector<Tensor>;  // the gradients that a pass starts from, one an output
+using Seeds = Gradients;  // that a pass starts from, one an output
 
 bool younger(const NodeRef& a, const NodeRef& b) { return a->sequence < b->sequence; }
 
@@ -54,8 +55,13 @@ class Pass {
 
   void run(std::span<const Tensor> outputs, Seeds seeds) {
     if (capturing_) find_needed(outputs);
+    detail::PoolVector<Edge> from;
+    for (const Tensor& output : outputs) from.push_back(edge_to(output.value()));
+    run(std::span<const Edge>(from), std::move(seeds));
+  }
+  void run(std::span<const Edge> from, Seeds seeds) {
     GradModeGuard mode(create_);
-    for (std::size_t i = 0; i < outputs.size(); ++i) send(edge_to(outputs[i].value()), std::move(seeds[i]));
+    for (std::size_t i = 0; i < from.size(); ++i) send(from[i], std::move(seeds[i]));
     while (!queue_.empty()) {
       std::pop_heap(queue_.begin(), queue_.end(), younger);
       const NodeRef node = std::move(queue_.back());
@@ -240,6 +246,12 @@ void run_backward(std::span<const Tensor> outputs, std::span<const Tensor> gradi
 }
 
 }  // namespace
+
+void send_back(std::span<const Edge> from, Gradients gradients) {
+  forget_log();
+  Pass(true, false, false).run(from, std::move(gradients));
+}
+
 }  // namespace autograd
 
 void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs, bool retain_graph,

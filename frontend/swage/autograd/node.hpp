@@ -113,6 +113,16 @@ struct CustomGradient {
   static void operator delete(void* memory, std::size_t bytes) noexcept { detail::Pool::give(memory, bytes); }
 };
 
+// The gradient of a table of which only rows were used, for leaves that ask for it (autograd/row_gradients.hpp): row index[i] gets values[i];
+// rows that occur more than once add up.
+struct RowGradients {
+  struct Part {
+    Tensor index;   // (n,1) i64
+    Tensor values;  // (n,width)
+  };
+  std::vector<Part> parts;
+};
+
 // What differentiation keeps on a value that requires a gradient: part of the node that made it; of itself for leaves.
 struct GradMeta final : AutogradMeta {
   GradMeta() = default;
@@ -125,6 +135,7 @@ struct GradMeta final : AutogradMeta {
   ValueRef grad;                // leaves: the accumulated gradient
   std::int32_t pass_slot = -1;  // leaves: position in the list of the running backward pass
   std::int32_t capture = -1;    // leaves: which input of `grad()` this is
+  std::unique_ptr<RowGradients> rows;  // leaves that ask for it
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* memory) noexcept;

@@ -1,6 +1,7 @@
 // The differentiation members of Tensor.
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
+#include <swage/autograd/row_gradients.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/tensor.hpp>
 
@@ -26,8 +27,21 @@ Tensor Tensor::requires_grad_(bool requires_grad) const {
   return *this;
 }
 
+namespace {
+
+// Rows and whatever else has been added up.
+Tensor dense_gradient(const Tensor& table) {
+  const Tensor rows = autograd::dense_rows(table);
+  const ValueRef& rest = meta_of(table.value())->grad;
+  if (rest) detail::call_in_place({}, Op::add, {rows, Tensor(rest)});
+  return rows;
+}
+
+}  // namespace
+
 Tensor Tensor::grad() const {
   if (!defined() || !value_->autograd) return {};
+  if (autograd::has_rows(*this)) return dense_gradient(*this);
   return Tensor(meta_of(value())->grad);
 }
 
@@ -38,6 +52,7 @@ void Tensor::set_grad(const Tensor& grad) const {
     raise<ShapeError>(site, "[set_grad] the gradient must be {} of shape {}, not {} of shape {}", name_of(dtype()),
                       to_string(sizes()), name_of(grad.dtype()), to_string(grad.sizes()));
   if (!grad.defined() && !value_->autograd) return;
+  autograd::drop_rows(*this);
   autograd::ensure_meta(*value_).grad = grad.ref();
 }
 

@@ -8,6 +8,7 @@
 #include <runtime/engine/engine.hpp>
 #include <runtime/engine/recorder.hpp>
 #include <swage/autograd/record.hpp>
+#include <swage/batch/collecting.hpp>
 
 namespace swage::detail {
 
@@ -217,30 +218,42 @@ Tensor call(CallSite caller_site, Op op, std::initializer_list<Operand> operands
       return deferred(site, op, operands, attr, start);
   }
   const OpCall op_call = make_call(site, op, operands, attr, start, false);
+  if (grouping::Collecting* const scope = grouping::collecting()) [[unlikely]]
+    return scope->call(op_call);
+  return emit(op_call);
+}
+
+Tensor emit(const OpCall& call) {
   Stream& target = stream();
-  if (!autograd::wants_record(op_call)) [[likely]]
-    return Tensor(target.emit(op_call));
-  autograd::NodeRef node = autograd::begin_record(op_call);
-  ValueRef result = target.emit(op_call);
+  if (!autograd::wants_record(call)) [[likely]]
+    return Tensor(target.emit(call));
+  autograd::NodeRef node = autograd::begin_record(call);
+  ValueRef result = target.emit(call);
   autograd::finish_record(std::move(node), *result);
   return Tensor(std::move(result));
 }
 
-Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand> operands) {
+Tensor call_in_place(CallSite caller_site, Op op, std::initializer_list<Operand> operands, const Attr* attr) {
   const CallSite site = SiteScope::or_else(caller_site);
   Value* const written = operands.begin()->value;
-  if (!on_tape(operands) && !(written->base && GradMode::enabled())) {
+  if (!info(op).checked && !on_tape(operands) && !(written->base && GradMode::enabled())) {
     const Engaged engaged;
-    const auto expected = [&] { return expects(op, operands, nullptr, KeyHalf::kInPlace); };
+    const auto expected = [&] { return expects(op, operands, attr, KeyHalf::kInPlace); };
     if ((expected() || (enter(site, operands) && expected())) && recorder->has_alone(*written->owner()))
       return Tensor(ValueRef::adopt(recorder->defer_in_place(written, site, slot_of(operands))));
   }
-  const OpCall op_call = make_call(site, op, operands, nullptr, 0, true);
+  const OpCall op_call = make_call(site, op, operands, attr, 0, true);
+  if (grouping::Collecting* const scope = grouping::collecting()) [[unlikely]]
+    return scope->call_in_place(op_call);
+  return emit_in_place(op_call);
+}
+
+Tensor emit_in_place(const OpCall& call) {
   Stream& target = stream();
-  autograd::check_in_place(op_call);
-  if (!autograd::wants_record(op_call)) return Tensor(target.emit(op_call));
-  autograd::NodeRef node = autograd::begin_record(op_call);
-  ValueRef result = target.emit(op_call);
+  autograd::check_in_place(call);
+  if (!autograd::wants_record(call)) return Tensor(target.emit(call));
+  autograd::NodeRef node = autograd::begin_record(call);
+  ValueRef result = target.emit(call);
   autograd::finish_in_place(std::move(node), *result);
   return Tensor(std::move(result));
 }

@@ -59,7 +59,10 @@ AttrId attribute_id(const Ints& ints, DType dtype, double real);
 // Emits one primitive and, where a gradient is wanted, puts it on the tape. Operands have the dtypes that the op takes already.
 Tensor call(CallSite site, Op op, std::initializer_list<Operand> operands, const Attr* attr = nullptr, std::int64_t start = 0);
 // The same, writing operand 0.
-Tensor call_in_place(CallSite site, Op op, std::initializer_list<Operand> operands);
+Tensor call_in_place(CallSite site, Op op, std::initializer_list<Operand> operands, const Attr* attr = nullptr);
+// Past every fast path and batch scope: to the stream, and onto the tape.
+Tensor emit(const OpCall& call);
+Tensor emit_in_place(const OpCall& call);
 // The same if it is just what a known path expects; undefined, and nothing done, where it is not.
 Tensor expected_in_place(CallSite site, Op op, const Tensor& target, const Tensor& other);
 Tensor expected_in_place(CallSite site, Op op, const Tensor& target, Scalar other);

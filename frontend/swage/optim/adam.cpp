@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <swage/creation.hpp>
+#include <swage/index.hpp>
 #include <swage/pointwise.hpp>
 
 namespace swage::optim {
@@ -26,6 +27,23 @@ void Adam::update(const Tensor& parameter, const Tensor& gradient, std::size_t i
   mean.mul_(options_.beta1).add_(g * (1 - options_.beta1));
   variance.mul_(options_.beta2).add_(square(g) * (1 - options_.beta2));
   parameter.sub_(mean * step_size_ / (sqrt(variance) * root_scale_ + options_.eps));
+}
+
+bool Adam::update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) {
+  if (options_.weight_decay != 0) return false;
+  Tensor &mean = slot(i, 0), &variance = slot(i, 1);
+  if (!mean.defined()) {
+    mean = zeros_like(parameter);
+    variance = zeros_like(parameter);
+  }
+  const Tensor rows = index.expand(gradient.sizes());
+  const Tensor mean_before = gather(mean, 0, rows), variance_before = gather(variance, 0, rows);
+  const Tensor mean_now = mean_before * options_.beta1 + gradient * (1 - options_.beta1);
+  const Tensor variance_now = variance_before * options_.beta2 + square(gradient) * (1 - options_.beta2);
+  mean.scatter_add_(0, rows, mean_now - mean_before);
+  variance.scatter_add_(0, rows, variance_now - variance_before);
+  parameter.scatter_add_(0, rows, mean_now * -step_size_ / (sqrt(variance_now) * root_scale_ + options_.eps));
+  return true;
 }
 
 }  // namespace swage::optim

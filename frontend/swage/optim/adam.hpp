@@ -13,6 +13,8 @@ struct AdamOptions {
 
 // Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, with bias correction:
 // p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + eps).
+// Of a gradient that is kept as rows (autograd/row_gradients.hpp) those rows alone are moved, their moments too: rows that a step does not use
+// stay as they are. With weight decay all rows move.
 class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<Tensor> parameters, AdamOptions options = {});
@@ -20,6 +22,7 @@ class Adam : public Optimizer {
  protected:
   void begin_step() override;
   void update(const Tensor& parameter, const Tensor& gradient, std::size_t i) override;
+  bool update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) override;
 
  private:
   AdamOptions options_;

@@ -2,6 +2,7 @@
 
 #include <runtime/core/error.hpp>
 #include <swage/autograd/grad_mode.hpp>
+#include <swage/autograd/row_gradients.hpp>
 #include <swage/pointwise.hpp>
 #include <swage/reduce.hpp>
 
@@ -17,6 +18,7 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double greatest) {
   for (const Tensor& parameter : parameters) {
     const Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
+    if (autograd::has_rows(parameter)) parameter.set_grad(gradient);  // dense from here on
     const Tensor squares = sum(square(gradient));
     total = total.defined() ? total + squares : squares;
     gradients.push_back(gradient);

@@ -5,6 +5,7 @@
 
 #include <runtime/core/error.hpp>
 #include <swage/autograd/grad_mode.hpp>
+#include <swage/autograd/row_gradients.hpp>
 #include <swage/detail/call.hpp>
 
 namespace swage::optim {
@@ -23,12 +24,22 @@ void Optimizer::step(Gradients gradients) {
     NoGradGuard no_grad;
     begin_step();
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (updated_by_rows(i)) continue;
       const Tensor gradient = parameters_[i].grad();
       if (gradient.defined()) update(parameters_[i], gradient, i);
     }
   }
   if (gradients == Gradients::consume) zero_grad();
   detail::stream().cut(CutReason::step_end, SiteScope::or_else({}));
+}
+
+bool Optimizer::update_rows(const Tensor&, const Tensor&, const Tensor&, std::size_t) { return false; }
+
+bool Optimizer::updated_by_rows(std::size_t i) {
+  const Tensor& parameter = parameters_[i];
+  if (!autograd::has_rows(parameter) || autograd::meta_of(parameter.value())->grad) return false;
+  const autograd::SummedRows rows = autograd::summed_rows(parameter);
+  return update_rows(parameter, rows.index, rows.values, i);
 }
 
 void Optimizer::zero_grad() const {

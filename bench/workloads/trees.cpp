@@ -1,0 +1,81 @@
+#include <bench/workloads/trees.hpp>
+
+#include <charconv>
+#include <fstream>
+#include <string_view>
+
+#include <swage/swage.hpp>
+
+namespace swage::bench {
+namespace {
+
+class Parser {
+ public:
+  Parser(std::string_view text, Vocabulary& vocabulary) : text_(text), vocabulary_(vocabulary) {}
+
+  // False where the line is no tree.
+  bool parse(Tree& tree) { return node(tree) >= 0 && at_ == text_.size(); }
+
+ private:
+  bool take(char c) {
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  // The number of the node, or −1.
+  std::int32_t node(Tree& tree) {
+    TreeNode made;
+    if (!take('(') || depth_ > kDeepest) return -1;
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), made.label);
+    if (error != std::errc()) return -1;
+    at_ = static_cast<std::size_t>(end - text_.data());
+    if (!take(' ')) return -1;
+    if (at_ < text_.size() && text_[at_] == '(') {
+      ++depth_;
+      if ((made.left = node(tree)) < 0 || !take(' ') || (made.right = node(tree)) < 0) return -1;
+      --depth_;
+    } else {
+      const std::size_t close = text_.find(')', at_);
+      if (close == std::string_view::npos || close == at_) return -1;
+      made.word = vocabulary_.number_of(std::string(text_.substr(at_, close - at_)));
+      at_ = close;
+    }
+    if (!take(')')) return -1;
+    tree.nodes.push_back(made);
+    return static_cast<std::int32_t>(tree.nodes.size() - 1);
+  }
+
+  static constexpr int kDeepest = 1000;
+  std::string_view text_;
+  Vocabulary& vocabulary_;
+  std::size_t at_ = 0;
+  int depth_ = 0;
+};
+
+}  // namespace
+
+std::int32_t Vocabulary::number_of(const std::string& word) {
+  if (const auto found = numbers.find(word); found != numbers.end()) return found->second;
+  if (!grows) return 0;
+  return numbers.emplace(word, static_cast<std::int32_t>(numbers.size()) + 1).first->second;
+}
+
+std::vector<Tree> read_trees(const std::filesystem::path& file, Vocabulary& vocabulary) {
+  std::ifstream in(file);
+  if (!in) raise<IoError>({}, "[read_trees] cannot read {}", file.string());
+  std::vector<Tree> trees;
+  std::size_t number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (line.empty()) continue;
+    Tree tree;
+    if (!Parser(line, vocabulary).parse(tree))
+      raise<ValueError>({}, "[read_trees] {}:{} is no binary tree in brackets, such as (3 (2 Fine) (4 work))", file.string(), number);
+    trees.push_back(std::move(tree));
+  }
+  if (trees.empty()) raise<ValueError>({}, "[read_trees] {} has no trees", file.string());
+  return trees;
+}
+
+}  // namespace swage::bench

@@ -1,0 +1,97 @@
+#include <swage/batch.hpp>
+
+#include <algorithm>
+
+#include <swage/autograd/grad_mode.hpp>
+#include <swage/batch/collecting.hpp>
+#include <swage/creation.hpp>
+#include <swage/detail/call.hpp>
+
+namespace swage {
+
+namespace {
+constinit thread_local bool batching_is_on = true;
+}
+
+void set_batching(bool on) {
+  if (grouping::collecting())
+    raise<ValueError>(SiteScope::or_else(caller()), "[set_batching] a batch scope is open; set it outside");
+  batching_is_on = on;
+}
+bool batching() { return batching_is_on; }
+
+namespace grouping {
+
+Scope::Scope() {
+  if (collector || !batching_is_on) return;
+  detail::stream().cut(CutReason::scope, {});
+  own_ = std::make_unique<Collecting>();
+  collector = own_.get();
+}
+Scope::~Scope() {
+  if (own_) collector = nullptr;
+}
+void Scope::finish() {
+  if (own_) own_->settle({});
+}
+
+Tensor as_input(std::int64_t number) {
+  Tensor made = tensor(std::vector<std::int64_t>{number}, {});
+  return made;
+}
+
+// What the body does with inputs of these shapes, as long as the same gradients are wanted.
+struct Known {
+  std::vector<std::uint64_t> inputs;  // descriptor and gradient of each; the mode
+  std::shared_ptr<Program> program;
+  std::vector<Tensor> shared;
+};
+
+struct CellPrograms::State {
+  std::string name;
+  bool pure;
+  std::vector<Known> known;
+  std::vector<OutId> inputs;          // of the instance being recorded
+  std::vector<std::uint64_t> pattern;  // its inputs, as in Known
+};
+
+CellPrograms::CellPrograms(std::string name, bool pure) : state_(new State{std::move(name), pure, {}, {}, {}}) {}
+CellPrograms::~CellPrograms() = default;
+CellPrograms::CellPrograms(CellPrograms&&) noexcept = default;
+CellPrograms& CellPrograms::operator=(CellPrograms&&) noexcept = default;
+
+bool CellPrograms::collects() { return collecting() && !collecting()->in_body(); }
+
+void CellPrograms::mark() const {}
+
+std::optional<std::vector<Tensor>> CellPrograms::instance(std::vector<Tensor>& inputs) {
+  Collecting& scope = *collecting();
+  state_->inputs.clear();
+  state_->pattern.assign(1, GradMode::enabled());
+  for (const Tensor& input : inputs) {
+    detail::require_defined({}, state_->name, input, "an input of the cell");
+    state_->inputs.push_back(scope.operand_of(input));
+    const Out& out = scope.out(state_->inputs.back());
+    state_->pattern.push_back(std::uint64_t{out.desc} << 1 | std::uint64_t{out.grad && GradMode::enabled()});
+  }
+  for (const Known& known : state_->known)
+    if (known.inputs == state_->pattern) return scope.add_cell(*known.program, known.shared, state_->inputs);
+  inputs = scope.begin_body(state_->name, state_->pure, state_->inputs);
+  return std::nullopt;
+}
+
+std::vector<Tensor> CellPrograms::end_body(std::vector<Tensor> results) {
+  Collecting& scope = *collecting();
+  Collecting::Finished finished = scope.end_body(results);
+  results.clear();
+  state_->inputs.insert(state_->inputs.end(), finished.captured.begin(), finished.captured.end());
+  if (state_->pure && finished.repeats) state_->known.push_back({state_->pattern, finished.program, finished.shared});
+  return scope.add_cell(*finished.program, finished.shared, state_->inputs);
+}
+
+void CellPrograms::abandon_body() noexcept {
+  if (Collecting* const scope = collecting()) scope->abandon_body();
+}
+
+}  // namespace grouping
+}  // namespace swage

@@ -1,0 +1,19 @@
+// One op of a program on the rows of a group: instances lie along a new first dimension. Shared operands have none, and broadcast.
+#pragma once
+
+#include <span>
+
+#include <swage/batch/program.hpp>
+
+namespace swage::grouping {
+
+// An operand or a result: n instances of it, or one that is the same for all.
+struct Lane {
+  Tensor tensor;
+  bool rows = false;
+};
+
+// The result for n instances; `rows` unless no operand has rows. Runs with differentiation as it is.
+Lane apply(const Program& program, const BodyOp& op, std::span<const Lane> operands, std::int64_t n);
+
+}  // namespace swage::grouping
