@@ -83,11 +83,10 @@ class TreeLSTMWorkload final : public Workload {
         batches_(static_cast<std::int64_t>(data_.train.size()), std::min<std::int64_t>(bulk_, static_cast<std::int64_t>(data_.train.size())), options.seed) {}
 
   StepOutputs step() override {
-    std::vector<Tensor> losses;
-    Tensor total;
-    batch([&] {
+    const Tensor total = batch([&] {
+      std::vector<Tensor> losses;
       for (const std::int64_t i : batches_.next()) add_losses(data_.train[static_cast<std::size_t>(i)], losses);
-      total = sum_of(losses);
+      return sum_of(losses);
     });
     total.backward();
     optimizer_.step();

@@ -80,6 +80,11 @@ T plus(T a, T b) {
 }
 
 template <class T>
+[[gnu::optimize("O3")]] void add_row(T* __restrict to, const T* __restrict from, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = plus(to[i], from[i]);
+}
+
+template <class T>
 void scatter_add(const KernelArgs& args) {
   if (!args.key->in_place()) copy_dense(args.operands[0], args.result.data);
   T* out = static_cast<T*>(args.result.data);
@@ -88,7 +93,7 @@ void scatter_add(const KernelArgs& args) {
       *args.result.desc, args.operands[1], *args.operands[2].desc, dimension(args),
       [&](std::int64_t to, std::int64_t from) { out[to] = plus(out[to], in[from]); },
       [&](std::int64_t to, std::int64_t from, std::int64_t n) {
-        for (std::int64_t i = 0; i < n; ++i) out[to + i] = plus(out[to + i], in[from + i]);
+        add_row(out + to, in + from, n);
       });
 }
 

@@ -25,26 +25,28 @@ Dims shifted(std::span<const std::int64_t> dims) {
   return all;
 }
 
-int rank_of(const Lane& lane) { return lane.tensor.dim() - (lane.rows ? 1 : 0); }  // of one instance
+int rank_of(const Lane& lane) { return lane.sizes().rank() - (lane.rows ? 1 : 0); }  // of one instance
 
 // With extents of 1 behind the rows, so that an instance has `rank` dimensions and broadcasts as it would alone.
-Tensor aligned(CallSite site, const Lane& lane, int rank) {
+Tensor aligned(const Lane& lane, int rank) {
   const int missing = rank - rank_of(lane);
-  if (!lane.rows || missing <= 0) return lane.tensor;
-  Dims sizes = {lane.tensor.sizes()[0]};
+  if (!lane.rows || missing <= 0) return lane.get();
+  const Dims own = lane.sizes();
+  Dims sizes = {own[0]};
   for (int d = 0; d < missing; ++d) sizes.push_back(1);
-  for (int d = 1; d < lane.tensor.dim(); ++d) sizes.push_back(lane.tensor.sizes()[d]);
-  return detail::reshape(site, lane.tensor, sizes);
+  for (int d = 1; d < own.rank(); ++d) sizes.push_back(own[d]);
+  return lane.as(sizes);
 }
 // With rows, whatever it had.
 Tensor spread(const Lane& lane, std::int64_t n) {
-  return lane.rows ? lane.tensor : lane.tensor.unsqueeze(0).expand(with_rows(n, lane.tensor.sizes()));
+  return lane.rows ? lane.get() : lane.get().unsqueeze(0).expand(with_rows(n, lane.sizes()));
 }
 // Rows and the first dimension of an instance as one.
-Tensor merged(CallSite site, const Tensor& tensor) {
-  Dims sizes = {tensor.sizes()[0] * tensor.sizes()[1]};
-  for (int d = 2; d < tensor.dim(); ++d) sizes.push_back(tensor.sizes()[d]);
-  return detail::reshape(site, tensor, sizes);
+Tensor merged(const Lane& lane) {
+  const Dims own = lane.sizes();
+  Dims sizes = {own[0] * own[1]};
+  for (int d = 2; d < own.rank(); ++d) sizes.push_back(own[d]);
+  return lane.as(sizes);
 }
 
 class Application {
@@ -58,7 +60,7 @@ class Application {
       case OpKind::pointwise: return pointwise();
       case OpKind::reduction: {
         const auto dims = std::span(attribute_.ints).subspan(1);
-        return detail::reduce(op_.site, op_.op, lanes_[0].tensor, shifted(dims), attribute_.ints[0] != 0);
+        return detail::reduce(op_.site, op_.op, lanes_[0].get(), shifted(dims), attribute_.ints[0] != 0);
       }
       case OpKind::contraction: return op_.op == Op::matmul ? product() : convolution();
       case OpKind::view: return view();
@@ -85,7 +87,7 @@ class Application {
       if (lane.tensor.defined()) rank = std::max(rank, rank_of(lane));
     std::array<Tensor, 3> tensors;
     for (std::size_t k = 0; k < lanes_.size(); ++k)
-      if (lanes_[k].tensor.defined()) tensors[k] = aligned(op_.site, lanes_[k], rank);
+      if (lanes_[k].tensor.defined()) tensors[k] = aligned(lanes_[k], rank);
     const detail::Attr attr{.ints = {}, .dtype = attribute_.dtype};
     const detail::Attr* const given = op_.op == Op::cast ? &attr : nullptr;
     switch (lanes_.size()) {
@@ -97,7 +99,7 @@ class Application {
 
   Tensor product() const {
     const SiteScope scope(op_.site);  // one matrix for all rows is one product
-    return matmul(lanes_[0].tensor, lanes_[1].tensor);
+    return matmul(lanes_[0].get(), lanes_[1].get());
   }
 
   // Images of all instances are one batch of images; what has weights of its own goes one by one.
@@ -105,11 +107,11 @@ class Application {
     const SiteScope scope(op_.site);
     const detail::Attr attr{.ints = ints(), .dtype = attribute_.dtype};
     if (op_.op == Op::conv2d && lanes_[0].rows && !lanes_[1].rows)
-      return detail::reshape(op_.site, detail::call(op_.site, op_.op, {merged(op_.site, lanes_[0].tensor), lanes_[1].tensor}, &attr),
+      return detail::reshape(op_.site, detail::call(op_.site, op_.op, {merged(lanes_[0]), lanes_[1].get()}, &attr),
                              sizes());
     std::vector<Tensor> results;
     for (std::int64_t i = 0; i < n_; ++i) {
-      const auto one = [&](std::size_t k) { return lanes_[k].rows ? lanes_[k].tensor.select(0, i) : lanes_[k].tensor; };
+      const auto one = [&](std::size_t k) { return lanes_[k].rows ? lanes_[k].get().select(0, i) : lanes_[k].get(); };
       results.push_back(detail::call(op_.site, op_.op, {one(0), one(1)}, &attr).unsqueeze(0));
     }
     return cat(results, 0);
@@ -122,7 +124,8 @@ class Application {
   }
 
   Tensor view() const {
-    const Tensor& x = lanes_[0].tensor;
+    if (op_.op == Op::expand) return aligned(lanes_[0], desc_of(op_.result).rank()).expand(sizes());
+    const Tensor x = lanes_[0].get();
     const SiteScope scope(op_.site);
     switch (op_.op) {
       case Op::alias: return x.detach();
@@ -131,8 +134,6 @@ class Application {
         for (const std::int64_t d : attribute_.ints) order.push_back(d + 1);
         return detail::permute(op_.site, x, order);
       }
-      case Op::reshape: return detail::reshape(op_.site, x, sizes());
-      case Op::expand: return aligned(op_.site, lanes_[0], desc_of(op_.result).rank()).expand(sizes());
       case Op::narrow:
         return detail::narrow(op_.site, x, static_cast<int>(attribute_.ints[0]) + 1, op_.start, attribute_.ints[1]);
       default: fail(__FILE__, __LINE__, "{} is no view", name_of(op_.op));
@@ -144,7 +145,7 @@ class Application {
     const Lane &from = lanes_[0], &index = lanes_[1];
     const SiteScope scope(op_.site);
     const auto d = static_cast<int>(attribute_.ints[0]);
-    if (!from.rows && d == 0) return detail::reshape(op_.site, gather(from.tensor, 0, merged(op_.site, index.tensor)), sizes());
+    if (!from.rows && d == 0) return detail::reshape(op_.site, gather(from.get(), 0, merged(index)), sizes());
     return gather(spread(from, n_), d + 1, spread(index, n_));
   }
   Tensor scattered() const {
@@ -156,11 +157,11 @@ class Application {
   Tensor composite() const {
     const SiteScope scope(op_.site);
     switch (op_.composite) {
-      case Composite::softmax: return softmax(lanes_[0].tensor, static_cast<int>(attribute_.ints[0]) + 1);
-      case Composite::layer_norm: return layer_norm(lanes_[0].tensor, Dims(attribute_.ints), {}, {}, attribute_.real);
-      case Composite::gelu: return gelu(lanes_[0].tensor);
+      case Composite::softmax: return softmax(lanes_[0].get(), static_cast<int>(attribute_.ints[0]) + 1);
+      case Composite::layer_norm: return layer_norm(lanes_[0].get(), Dims(attribute_.ints), {}, {}, attribute_.real);
+      case Composite::gelu: return gelu(lanes_[0].get());
       case Composite::cross_entropy: {
-        const Tensor losses = cross_entropy(merged(op_.site, spread(lanes_[0], n_)), merged(op_.site, spread(lanes_[1], n_)),
+        const Tensor losses = cross_entropy(merged({spread(lanes_[0], n_), true}), merged({spread(lanes_[1], n_), true}),
                                             Reduction::none);
         return detail::reshape(op_.site, losses, sizes());
       }
@@ -169,7 +170,7 @@ class Application {
         for (const Lane& lane : lanes_) parts.push_back(spread(lane, n_));
         return cat(parts, static_cast<int>(attribute_.ints[0]) + 1);
       }
-      case Composite::sum_of: return sum(lanes_[0].tensor, 1);  // {n, values, …}
+      case Composite::sum_of: return sum(lanes_[0].get(), 1);  // {n, values, …}
       case Composite::none: break;
     }
     fail(__FILE__, __LINE__, "a composite has no rule for rows");
@@ -218,7 +219,14 @@ Tensor apply_once(const Program& program, const BodyOp& op, std::span<const Lane
 
 Lane apply(const Program& program, const BodyOp& op, std::span<const Lane> operands, std::int64_t n) {
   if (!op.rows) return {apply_once(program, op, operands), false};
+  if (op.op == Op::reshape) {
+    Dims sizes = {n};
+    for (const std::int64_t extent : desc_of(op.result).dims) sizes.push_back(extent);
+    return {operands[0].tensor, true, sizes};
+  }
   return {Application(program, op, operands, n).run(), true};
 }
+
+Tensor Lane::as(const Dims& sizes) const { return detail::reshape({}, tensor, sizes); }
 
 }  // namespace swage::grouping

@@ -15,12 +15,6 @@
 
 namespace swage::grouping {
 
-Dims Pool::sizes(std::int64_t n) const {
-  Dims all = {n};
-  for (const std::int64_t extent : desc_of(desc).dims) all.push_back(extent);
-  return all;
-}
-
 Tensor rows_of(const Tensor& matrix, std::int64_t first, std::int64_t n) { return detail::narrow({}, matrix, 0, first, n); }
 
 Tensor uninitialised(std::int64_t rows, std::int64_t width, DType dtype) {
@@ -242,7 +236,7 @@ class Execution {
     }
   }
 
-  Tensor input_rows(const Group& group, std::size_t k) const {
+  Lane input_rows(const Group& group, std::size_t k) const {
     const Program& program = program_of(group);
     const GroupInput& input = schedule_->inputs[group.first_input + k];
     const std::int64_t each = program.variadic ? static_cast<std::int64_t>(program.inputs.size()) : 1;
@@ -251,7 +245,7 @@ class Execution {
       const Tensor& tensor = graph_.outs[static_cast<std::size_t>(graph_.inputs_of(instance(group, 0))[k])].tensor;
       Dims sizes = {n};
       for (const std::int64_t extent : tensor.sizes()) sizes.push_back(extent);
-      return tensor.unsqueeze(0).expand(sizes);
+      return {tensor.unsqueeze(0).expand(sizes), true};
     }
     const ViewDesc& desc = desc_of(program.inputs[k]);
     Tensor rows;
@@ -273,7 +267,7 @@ class Execution {
     Dims sizes = {group.count};
     if (program.variadic) sizes.push_back(each);
     for (const std::int64_t extent : desc.dims) sizes.push_back(extent);
-    return detail::reshape({}, rows, sizes);
+    return {std::move(rows), true, sizes};
   }
 
   void run_group(std::uint32_t g) {
@@ -288,13 +282,9 @@ class Execution {
       const NoGradGuard no_grad;
       const std::size_t n_inputs = program.variadic ? 1 : program.inputs.size();
       for (std::size_t k = 0; k < n_inputs; ++k) {
-        Tensor rows = input_rows(group, k);
-        if (grad && program.input_grad[k]) {
-          if (rows.value()->autograd || rows.value()->refs > 1) rows = rows.detach();
-          rows.requires_grad_();
-          tape.inputs.push_back({rows, static_cast<std::int32_t>(k)});
-        }
-        inputs.push_back({std::move(rows), true});
+        inputs.push_back(input_rows(group, k));
+        if (!grad || !program.input_grad[k]) continue;
+        tape.inputs.push_back({inputs.back().tensor.requires_grad_(), static_cast<std::int32_t>(k)});
       }
     }
     std::vector<Lane> locals(program.ops.size());
@@ -335,7 +325,7 @@ class Execution {
     const Prepared::Site& site = ready.sites[i];
     if (site.use >= 0) {
       const Lane from = operand(ready, refs[site.table ? 1 : 0], inputs, locals, op.tape, tape);
-      return {site_result(op, site, from.tensor, group.count), true};
+      return site_result(op, site, from, group.count);
     }
     std::vector<Lane> lanes;
     lanes.reserve(refs.size());
@@ -348,7 +338,7 @@ class Execution {
     return apply(program, op, lanes, group.count);
   }
 
-  Tensor site_result(const BodyOp& op, const Prepared::Site& site, const Tensor& from, std::int64_t n) {
+  Lane site_result(const BodyOp& op, const Prepared::Site& site, const Lane& from, std::int64_t n) {
     const SiteScope scope(op.site);
     std::int64_t& row = (site.table ? table_rows_ : product_rows_)[static_cast<std::size_t>(site.use)];
     const std::int64_t rows = site.rows * n, first = std::exchange(row, row + rows);
@@ -357,12 +347,12 @@ class Execution {
     for (const std::int64_t extent : result) sizes.push_back(extent);
     Tensor made;
     if (site.table) {
-      const Tensor index = detail::narrow({}, from, from.dim() - 1, 0, 1);
+      const Tensor index = detail::narrow({}, from.get(), from.sizes().rank() - 1, 0, 1);
       made = shared_rows(*tape_, site.use, first, detail::reshape({}, index, {rows, 1}));
     } else {
-      made = shared_product(*tape_, site.use, first, detail::reshape({}, from, {rows, from.sizes()[from.dim() - 1]}));
+      made = shared_product(*tape_, site.use, first, from.as({rows, from.sizes()[from.sizes().rank() - 1]}));
     }
-    return detail::reshape({}, made, sizes);
+    return {std::move(made), true, sizes};
   }
 
   void write_results(std::uint32_t g, const Program& program, const Prepared& ready, const std::vector<Lane>& inputs,
@@ -374,12 +364,12 @@ class Execution {
       const Pool& pool = tape_->pools[static_cast<std::size_t>(at)];
       const Lane lane = operand(ready, program.outputs[j], inputs, locals, program.result_grad[j], tape);
       const NoGradGuard no_grad;
-      const Tensor from = detail::reshape({}, lane.tensor, {lane.rows ? group.count : 1, pool.width});
+      const Tensor from = lane.as({lane.rows ? group.count : 1, pool.width});
       detail::call_in_place({}, Op::assign, {rows_of(pool.data, row, group.count), from});
       // The rows of a pool are written once each: what a tape has saved of it stays as it was.
       pool.data.value()->version = 0;
       if (program.result_grad[j] && lane.tensor.requires_grad())
-        tape.results.push_back({autograd::edge_to(lane.tensor.value()), at, row});
+        tape.results.push_back({autograd::edge_to(lane.tensor.value()), lane.rows, at, row});
     }
   }
 

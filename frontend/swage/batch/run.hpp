@@ -23,8 +23,6 @@ struct Pool {
   std::int64_t rows = 0, width = 0;
   Tensor data;  // capacity × width
   Tensor grad;  // likewise, during a backward pass; undefined where none flows
-
-  Dims sizes(std::int64_t n) const;  // of n rows, as the instances see them
 };
 
 // A shared value that a gradient flows to.
@@ -44,7 +42,8 @@ struct SharedUse {
 struct GroupTape {
   std::uint32_t group = 0;
   struct Result {
-    autograd::Edge edge;
+    autograd::Edge edge;  // in the shape that it was computed in
+    bool rows;            // one an instance; else one for all
     std::int32_t pool;
     std::int64_t row;
   };

@@ -11,6 +11,7 @@
 #include <swage/detail/composite.hpp>
 #include <swage/index.hpp>
 #include <swage/products.hpp>
+#include <swage/reduce.hpp>
 
 namespace swage::grouping {
 namespace {
@@ -120,7 +121,9 @@ void Tape::run_group_backward(const GroupTape& tape) {
   std::vector<autograd::Edge> from;
   for (const GroupTape::Result& result : tape.results) {
     const Pool& pool = pools[static_cast<std::size_t>(result.pool)];
-    seeds.push_back(detail::reshape({}, rows_of(pool.grad, result.row, group.count), pool.sizes(group.count)));
+    Tensor rows = rows_of(pool.grad, result.row, group.count);
+    if (!result.rows) rows = sum(rows, 0);
+    seeds.push_back(detail::reshape({}, rows, desc_of(result.edge.desc).dims));
     from.push_back(result.edge);
   }
   autograd::send_back(from, std::move(seeds));

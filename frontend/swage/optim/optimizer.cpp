@@ -23,8 +23,12 @@ void Optimizer::step(Gradients gradients) {
   {
     NoGradGuard no_grad;
     begin_step();
+    // Rows first, and by themselves: their number is another at every step, what follows is the same.
+    std::vector<bool> done(parameters_.size());
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if ((done[i] = updated_by_rows(i))) detail::stream().cut(CutReason::scope, SiteScope::or_else({}));
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (updated_by_rows(i)) continue;
+      if (done[i]) continue;
       const Tensor gradient = parameters_[i].grad();
       if (gradient.defined()) update(parameters_[i], gradient, i);
     }
