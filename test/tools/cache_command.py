@@ -75,7 +75,7 @@ class CacheCommand(CommandTest):
             self.assertEqual(second["digest"], first["digest"], workload)
 
     def test_other_instructions_are_other_code(self):
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         before = self.entries()
         narrow = self.run_workload("seed_rnn", "--steps", "30", SWAGE_ISA="avx2")
         self.assertGreater(narrow["compiled_op_share"], 0.9)
@@ -129,7 +129,7 @@ class CacheCommand(CommandTest):
     def test_ls_shows_each_plan_and_the_totals(self):
         self.assertEqual(self.listed(), [])
         self.assertIn("0 entries", self.swage("cache", "ls").stdout)
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         for path in self.cache.iterdir():
             os.utime(path, (time.time() - 86400 * 3.5,) * 2)
         entries = self.json_of("ls")
@@ -150,7 +150,7 @@ class CacheCommand(CommandTest):
         self.assertIn(str(self.cache), self.swage("doctor").stdout)
 
     def test_looking_changes_nothing(self):
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         victim = self.cache / self.entries()[0]
         victim.write_bytes(b"no entry")
         for path in self.cache.iterdir():
@@ -211,7 +211,7 @@ class CacheCommand(CommandTest):
     def test_what_others_made_is_named(self):
         self.run_other("run", "seed_rnn", "--steps", "30")
         theirs = len(self.entries())
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         found = self.json_of("verify")
         self.assertEqual((found["other-build"], found["ready"]), (theirs, len(self.entries()) - theirs))
         foreign = [entry for entry in self.listed("plan") if entry["state"] == "other-build"]
@@ -246,7 +246,7 @@ class CacheCommand(CommandTest):
         self.assertIn("--older-than", self.error_of("cache", "gc", "--older-than", "-3"))
 
     def test_only_entries_are_dropped(self):
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         kept = self.folder / "kept"
         kept.write_text("precious")
         name = self.entries()[0]
@@ -334,7 +334,7 @@ class CacheCommand(CommandTest):
         self.assertGreater(self.json_of("import", "theirs.swageplans", code=1)["refused"], 0)
 
     def test_an_export_is_written_whole_or_not_at_all(self):
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         self.assertIn("cannot be written", self.error_of("cache", "export", self.folder / "no" / "such" / "x"))
         folder = self.folder / "taken"
         folder.mkdir()
@@ -361,7 +361,7 @@ class CacheCommand(CommandTest):
     def test_every_field_is_documented_and_every_documented_field_is_there(self):
         self.run_other("run", "seed_rnn", "--steps", "30")
         self.run_other("cache", "export", "theirs.swageplans")
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         shown = self.listed("plan")[0]["id"], self.listed("code")[0]["id"]
         answers = {"ls": [self.json_of("ls")], "show": [self.json_of("show", id) for id in shown],
                    "verify": [self.json_of("verify")], "export": [self.json_of("export", "x")],
@@ -379,7 +379,7 @@ class CacheCommand(CommandTest):
                 self.assertLessEqual(kinds, pages[name][field], f"{name} {field}")
 
     def test_wrong_names(self):
-        self.run_workload("seed_rnn", "--steps", "30")
+        self.store_plan()
         identity = self.listed("plan")[0]["id"]
         wrong = identity[:4] + ("0" if identity[4] != "0" else "1") + identity[5:]
         self.assertIn(f"did you mean '{identity}'", self.error_of("cache", "show", wrong))
