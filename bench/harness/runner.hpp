@@ -41,7 +41,7 @@ struct RunSettings {
   WorkloadOptions options = {};
   std::filesystem::path save = {};  // the state to write at the end, and the one to go on from; empty for none
   std::filesystem::path load = {};
-  bool no_batch = false;       // batch scopes run op by op
+  bool no_batch = false;        // batch scopes run op by op
   double warm_up_seconds = 20;  // the longest warm-up
 };
 

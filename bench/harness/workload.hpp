@@ -27,7 +27,7 @@ struct WorkloadOptions {
   std::string size = "full";      // or small: a model that tests can afford
   bool random_batches = false;    // digits, transformer: every step takes a batch of a random size
   std::filesystem::path data = default_data_folder();
-  std::int64_t bulk = 1;          // treelstm: sentences a step
+  std::int64_t bulk = 1;   // treelstm: sentences a step
   bool rehearsal = false;  // set by the harness: this instance warms up and is not the one that is measured
 
   bool small() const { return size == "small"; }

@@ -26,8 +26,7 @@ constexpr std::array<WorkloadInfo, 19> kWorkloads = {{
     {"adam_update", "p, m and v of Adam, 2^LOG2 elements (--log2)", "elements", 100, make_adam_update},
     {"novel", "a fresh random graph of 20 to 60 ops with fresh extents in every step", "graphs", 2000, make_novel},
     {"varlen", "a recurrent network over sequences of 5 to 44 elements", "steps", 600, make_varlen},
-    {"treelstm", "sentiment by a binary Tree-LSTM, another tree for every sentence; --bulk N at a time", "sentences", 1000,
-     make_treelstm},
+    {"treelstm", "sentiment by a binary Tree-LSTM, a new tree for every sentence", "sentences", 1000, make_treelstm},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 }};
 

@@ -31,7 +31,9 @@ struct TreeLSTM final : nn::Module {
 
   using State = std::pair<Tensor, Tensor>;  // hidden, cell
 
-  State leaf(const Tensor& word) const { return of_gates(linear(swage::embedding(word, embedding.weight), leaf_gates.weight, leaf_gates.bias)); }
+  State leaf(const Tensor& word) const {
+    return of_gates(linear(swage::embedding(word, embedding.weight), leaf_gates.weight, leaf_gates.bias));
+  }
   State node(const State& left, const State& right) const {
     const Tensor all = linear(cat({left.first, right.first}, 0), gates.weight, gates.bias);
     const Tensor kept = sigmoid(linear(left.first, forget_left.weight) + forget_bias) * left.second +
@@ -70,7 +72,8 @@ auto node_cell(const TreeLSTM& model) {
   return cell("node", node, {.pure = true});
 }
 auto loss_cell(const TreeLSTM& model) {
-  return cell("loss", [&model](const Tensor& hidden, const Tensor& label) { return model.loss(hidden, label); }, {.pure = true});
+  return cell("loss", [&model](const Tensor& hidden, const Tensor& label) { return model.loss(hidden, label); },
+              {.pure = true});
 }
 
 class TreeLSTMWorkload final : public Workload {
@@ -80,7 +83,8 @@ class TreeLSTMWorkload final : public Workload {
         data_(load(options)),
         model_(data_.vocabulary.size()),
         optimizer_(model_.parameters(), {.lr = 1e-3}),
-        batches_(static_cast<std::int64_t>(data_.train.size()), std::min<std::int64_t>(bulk_, static_cast<std::int64_t>(data_.train.size())), options.seed) {}
+        batches_(static_cast<std::int64_t>(data_.train.size()),
+                 std::min<std::int64_t>(bulk_, static_cast<std::int64_t>(data_.train.size())), options.seed) {}
 
   StepOutputs step() override {
     const Tensor total = batch([&] {
@@ -117,9 +121,11 @@ class TreeLSTMWorkload final : public Workload {
       std::vector<Tensor> guesses;
       batch([&] {
         for (std::size_t i = first; i < end; ++i)
-          guesses.push_back(argmax(linear(states_of(data_.held_out[i]).back().first, model_.label.weight, model_.label.bias), 0));
+          guesses.push_back(
+              argmax(linear(states_of(data_.held_out[i]).back().first, model_.label.weight, model_.label.bias), 0));
       });
-      for (std::size_t i = first; i < end; ++i) right += guesses[i - first].item<std::int64_t>() == data_.held_out[i].nodes.back().label;
+      for (std::size_t i = first; i < end; ++i)
+        right += guesses[i - first].item<std::int64_t>() == data_.held_out[i].nodes.back().label;
     }
     return {{"root_accuracy", static_cast<double>(right) / static_cast<double>(data_.held_out.size())}};
   }
@@ -151,7 +157,8 @@ class TreeLSTMWorkload final : public Workload {
       if (node.word >= 0) {
         states.push_back(leaf_(node.word));
       } else {
-        const TreeLSTM::State &left = states[static_cast<std::size_t>(node.left)], &right = states[static_cast<std::size_t>(node.right)];
+        const TreeLSTM::State &left = states[static_cast<std::size_t>(node.left)],
+                              &right = states[static_cast<std::size_t>(node.right)];
         states.push_back(node_(left.first, left.second, right.first, right.second));
       }
     }

@@ -32,7 +32,10 @@ class Parser {
     if (!take(' ')) return -1;
     if (at_ < text_.size() && text_[at_] == '(') {
       ++depth_;
-      if ((made.left = node(tree)) < 0 || !take(' ') || (made.right = node(tree)) < 0) return -1;
+      made.left = node(tree);
+      if (made.left < 0 || !take(' ')) return -1;
+      made.right = node(tree);
+      if (made.right < 0) return -1;
       --depth_;
     } else {
       const std::size_t close = text_.find(')', at_);
@@ -71,7 +74,8 @@ std::vector<Tree> read_trees(const std::filesystem::path& file, Vocabulary& voca
     if (line.empty()) continue;
     Tree tree;
     if (!Parser(line, vocabulary).parse(tree))
-      raise<ValueError>({}, "[read_trees] {}:{} is no binary tree in brackets, such as (3 (2 Fine) (4 work))", file.string(), number);
+      raise<ValueError>({}, "[read_trees] {}:{} is no binary tree in brackets, such as (3 (2 Fine) (4 work))", file.string(),
+                        number);
     trees.push_back(std::move(tree));
   }
   if (trees.empty()) raise<ValueError>({}, "[read_trees] {} has no trees", file.string());

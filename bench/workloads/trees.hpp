@@ -12,8 +12,8 @@ namespace swage::bench {
 
 struct TreeNode {
   std::int32_t label = 0;
-  std::int32_t word = -1;               // leaves: its number; −1 for inner nodes
-  std::int32_t left = -1, right = -1;   // inner nodes: their children, which stand before them
+  std::int32_t word = -1;              // leaves: its number; −1 for inner nodes
+  std::int32_t left = -1, right = -1;  // inner nodes: their children, which stand before them
 };
 
 struct Tree {

@@ -161,8 +161,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduc
                       name_of(target.dtype()));
   if (grouping::Collecting* const scope_of_batch = grouping::collecting()) {
     const std::int64_t rows = logits.sizes()[0];
-    const Tensor losses = scope_of_batch->composite(grouping::Composite::cross_entropy, 0, std::array{logits, target},
-                                                    intern(logits.dtype(), {rows}), SiteScope::or_else({}));
+    Tensor losses = scope_of_batch->composite(grouping::Composite::cross_entropy, 0, std::array{logits, target},
+                                              intern(logits.dtype(), {rows}), SiteScope::or_else({}));
     if (reduction == Reduction::none) return losses;
     if (rows == 1) return losses.reshape({});
     return reduction == Reduction::mean ? detail::mean({}, losses, {0}, false) : reduce({}, Op::sum, losses, {0}, false);
@@ -202,8 +202,8 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
   Tensor result;
   if (grouping::Collecting* const scope_of_batch = grouping::collecting()) {
     result = scope_of_batch->composite(grouping::Composite::layer_norm,
-                                       detail::attribute_id(detail::Ints(normalized), DType::f32, eps), {&x, 1}, x.value()->desc,
-                                       SiteScope::or_else({}));
+                                       detail::attribute_id(detail::Ints(normalized), DType::f32, eps), {&x, 1},
+                                       x.value()->desc, SiteScope::or_else({}));
   } else {
     auto rule = std::make_unique<NormGradient>(last, eps);
     const Normalised parts = no_grad([&] { return normalised(x, last, eps); });

@@ -92,9 +92,7 @@ void scatter_add(const KernelArgs& args) {
   walk<T>(
       *args.result.desc, args.operands[1], *args.operands[2].desc, dimension(args),
       [&](std::int64_t to, std::int64_t from) { out[to] = plus(out[to], in[from]); },
-      [&](std::int64_t to, std::int64_t from, std::int64_t n) {
-        add_row(out + to, in + from, n);
-      });
+      [&](std::int64_t to, std::int64_t from, std::int64_t n) { add_row(out + to, in + from, n); });
 }
 
 }  // namespace

@@ -49,6 +49,15 @@ std::optional<Prediction> predict_from(const Family& family, std::span<const Key
 
 }  // namespace
 
+double Family::assembly_ns() const {
+  constexpr double kAtFirst = 2e6;
+  constexpr int kGeneralised = 2;  // members with plans: code is made for any size when there is a second one
+  if (assembled_ns > 0) return assembled_ns;
+  int planned = 0;
+  for (const auto& known : living(*this)) planned += known->counted();
+  return planned >= kGeneralised ? kAtFirst : 0;
+}
+
 std::shared_ptr<KnownTrace> Family::planned() const {
   for (auto& known : living(*this))
     if (known->counted()) return known;

@@ -17,12 +17,15 @@ struct Family {
   std::uint32_t generations = 0;  // compilations for members that were not hot, but for their family
   // Plans that members got before they were hot: what they cost, what they saved, what the latest one cost.
   double spent_ns = 0, earned_ns = 0, last_ns = 0;
+  double assembled_ns = 0;  // what the latest plan cost that was put together of known code; 0 before the first
 
   void paid(double ns) {
     spent_ns += ns;
     last_ns = ns;
   }
 
+  // What a plan for one more member is expected to cost if its code is there; 0 where that is not to be expected.
+  double assembly_ns() const;
   // A member that has a plan or is promised one, or null.
   std::shared_ptr<KnownTrace> planned() const;
 };

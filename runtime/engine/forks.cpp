@@ -44,7 +44,7 @@ KnownTrace* Stream::Impl::stem_here() const {
 // No known path goes on from where the window stands. True where that is a fork: the window has ended, and the op at hand begins the next.
 bool Stream::Impl::parts(CallSite site) {
   KnownTrace* const path = window.cursor.trace;
-  if (!window.on_path || !path || touches_at_once) return false;
+  if (!window.on_path || !path || touches_at_once || runs_whole) return false;
   try {
     Fork* const fork = fork_at(*path, window.cursor.position);
     if (!fork) return false;

@@ -62,6 +62,7 @@ void Stream::Impl::note_eager_time(TraceHistory& history) const {
 
 void Stream::Impl::ran_eagerly(KnownTrace& known) {
   TraceHistory& history = known.history;
+  history.whole |= runs_whole;
   ++history.runs;
   known.last_used = window_count;
   known.seen.merge(escapes());
@@ -175,6 +176,7 @@ std::shared_ptr<KnownTrace> Stream::Impl::new_known(Trace trace) {
   known->trace = std::move(trace);
   known->trace.id = next_trace_id();
   known->history.ops = static_cast<std::uint32_t>(known->trace.n_ops());
+  known->history.whole = runs_whole;
   known->last_used = window_count;
   known->ledger = ledger_of(known->trace);
   known->figures = event_log().store(known->trace);
@@ -214,7 +216,11 @@ void Stream::Impl::make_room() {
 void Stream::Impl::consider(KnownTrace& known) {
   if (!engine.queue || known.shelved) return;
   const auto elapsed = static_cast<double>(engine.options.clock());
-  const Decision decision = decide(known.history, engine.options, *known.ledger, ledger, elapsed);
+  Ledger structure = *known.ledger;
+  // Where the family's code is there already, this plan costs no more than putting it together, whatever making the code still owes.
+  if (const double cost = known.family && known.history.whole ? known.family->assembly_ns() : 0; cost > 0)
+    structure = {.last_cost_ns = cost, .compilations = 1};
+  const Decision decision = decide(known.history, engine.options, structure, ledger, elapsed);
   if (decision == Decision::held_back && !known.ledger->storm) {
     known.ledger->storm = true;
     event_log().add(EventCode::storm, known.trace.id, 0, known.ledger->compilations);
@@ -246,6 +252,8 @@ void Stream::Impl::adopt_plans() {
       else
         ++known.family->generations;
     }
+    if (outcome.error.empty() && outcome.result.generated == 0 && outcome.job.trace->family)
+      outcome.job.trace->family->assembled_ns = outcome.ms * 1e6;
     if (!outcome.job.trace->dropped) adopt(outcome);
   }
 }

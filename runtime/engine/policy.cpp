@@ -7,6 +7,9 @@ namespace swage {
 namespace {
 
 constexpr double kOverheadPerOp = 80;
+constexpr double kCallPerOp = 200;  // measured on groups of batch scopes: rules, tape and recording
+
+double overhead_ns(const TraceHistory& history) { return (kOverheadPerOp + (history.whole ? kCallPerOp : 0)) * history.ops; }
 
 }  // namespace
 
@@ -20,11 +23,11 @@ double predicted_compile_ns(std::uint32_t ops) { return 2e6 + 2e5 * ops; }
 
 double predicted_saving_ns(const TraceHistory& history) {
   constexpr double kOfKernels = 0.3;
-  return history.eager_ns == 0 ? 0 : kOfKernels * history.eager_ns + kOverheadPerOp * history.ops;
+  return history.eager_ns == 0 ? 0 : kOfKernels * history.eager_ns + overhead_ns(history);
 }
 
 double measured_saving_ns(const TraceHistory& history, const PlanTimes& plan) {
-  return std::max(0.0, history.eager_best_ns + kOverheadPerOp * history.ops - plan.best_ns);
+  return std::max(0.0, history.eager_best_ns + overhead_ns(history) - plan.best_ns);
 }
 
 Decision decide(const TraceHistory& history, const EngineOptions& options, const Ledger& structure, const Ledger& stream,
@@ -45,7 +48,8 @@ Decision decide(const TraceHistory& history, const EngineOptions& options, const
 
 bool does_not_pay(const TraceHistory& history, const PlanTimes& plan) {
   constexpr double kSlower = 1.1, kFloor = 2000;  // below the floor, clocks measure themselves
-  return plan.runs == kTimedRuns && history.timed_runs >= 2 && plan.best_ns > kSlower * history.eager_best_ns + kFloor;
+  return plan.runs == kTimedRuns && history.timed_runs >= 2 &&
+         plan.best_ns > kSlower * history.eager_best_ns + kFloor + (history.whole ? overhead_ns(history) : 0);
 }
 
 bool shelve(TraceHistory& history) {

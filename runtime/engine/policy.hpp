@@ -11,6 +11,7 @@ struct TraceHistory {
   std::uint64_t runs = 0;  // since it was kept
   double eager_ns = 0;     // mean time of its kernels when run eagerly
   std::uint32_t ops = 0;
+  bool whole = false;          // its caller runs it as a whole once it has a plan, and calls none of its ops
   bool compilable = true;      // false once refused, or while it touches borrowed memory
   bool requested = false;      // queued, or a plan exists
   std::uint32_t failures = 0;  // compilations that failed
@@ -56,7 +57,8 @@ Decision decide(const TraceHistory& history, const EngineOptions& options, const
 
 // What a compilation is expected to cost, in nanoseconds of the compile thread.
 double predicted_compile_ns(std::uint32_t ops);
-// What a plan is expected to save in one run: a part of the kernels' time, and the way of each op to its kernel.
+// What a plan is expected to save in one run: a part of the kernels' time, and the way of each op to its kernel; all the
+// calls too, where the window is then run as a whole.
 double predicted_saving_ns(const TraceHistory& history);
 // As above, once a plan has been timed.
 double measured_saving_ns(const TraceHistory& history, const PlanTimes& plan);

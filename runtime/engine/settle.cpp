@@ -283,6 +283,7 @@ void Stream::Impl::finish(KnownTrace* hit, std::int64_t reason) {
   note_turn(hit ? hit : window.on_path ? window.cursor.trace : nullptr, reason);
   if (stem_before) follows(hit ? hit : window.on_path ? window.cursor.trace : nullptr);
   if (hit) {
+    last_hit = hit;
     counters.hits.add();
     ++hit->hits;
     ++hit->history.runs;

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include <runtime/core/value.hpp>
+#include <runtime/engine/whole_window.hpp>
 #include <runtime/trace/op_record.hpp>
 
 namespace swage {
@@ -61,6 +63,17 @@ class Stream {
   // Stands the window on another known path that begins with the same records, for a macro-record up to `end`. Only while ops are
   // deferred. False, and nothing has changed, where it cannot be followed so far.
   bool take_path(KnownTrace& path, RecordIndex end) noexcept;
+
+  // Whole windows (whole_window.hpp). A window that is to become one is called between `begin_whole` and `end_whole`. `view_window` shows the open one. `cut_to_known` cuts it and gives the trace whose plan has run it, or
+  // null. `run_whole` runs one along such a trace: `halves` are all its records but the cut, with the values of inputs, the offsets of views
+  // and the scalars; `results` are the values that live on. False, and nothing has happened, where the inputs are not such as the trace
+  // was recorded with. Without a plan the records run one by one.
+  void begin_whole();
+  void end_whole();
+  WindowView view_window() const;
+  std::shared_ptr<KnownTrace> cut_to_known(CutReason reason, CallSite site);
+  bool run_whole(KnownTrace& path, std::span<const ValueHalf> halves, std::span<const MadeValue> made,
+                 std::span<ValueRef> results, CutReason reason, CallSite site);
 
   // Another thread gives up a reference that this stream has counted: it is taken off when the stream next looks.
   void take_over(Value* value) noexcept;

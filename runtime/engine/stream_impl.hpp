@@ -103,6 +103,11 @@ struct Stream::Impl {
   void* input_buffer(RecordIndex i) const;
   void close() noexcept;
 
+  // whole_window.cpp
+  bool run_whole(KnownTrace& path, std::span<const ValueHalf> halves, std::span<const MadeValue> made,
+                 std::span<ValueRef> results, std::int64_t reason, CallSite site);
+  bool enter_whole(const Trace& trace, std::span<const ValueHalf> halves, bool& at_once);
+
   // learn.cpp
   void note_eager_time(TraceHistory& history) const;
   void ran_eagerly(KnownTrace& known);
@@ -124,7 +129,7 @@ struct Stream::Impl {
 
   // forks.cpp
   bool at_fork() const {
-    return window.on_path && window.cursor.trace && window.cursor.position == window.cursor.trace->ends_at;
+    return !runs_whole && window.on_path && window.cursor.trace && window.cursor.position == window.cursor.trace->ends_at;
   }
   KnownTrace* stem_here() const;
   bool parts(CallSite site);
@@ -151,6 +156,8 @@ struct Stream::Impl {
 
   WindowMode mode = WindowMode::untracked;
   bool open = false;
+  bool runs_whole = false;  // the open window: its caller runs it as a whole once it can, so it does not end before its cut
+  KnownTrace* last_hit = nullptr;                          // the trace whose plan has run last, for `cut_to_known`
   Published<Tag> deferring_since = make_tag(kNoEpoch, 0);  // the first record of the window while ops are deferred
   std::uint32_t number = 0;                                // among all streams, from 1
   Value* free_values = nullptr;                            // what its last thread left

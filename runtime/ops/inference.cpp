@@ -304,7 +304,8 @@ ViewDesc infer_index(const Call& call) {
                       to_string(call.tensor(2).dims));
   if (!call.in_place) return row_major(call, dtype, self.dims);
   if (self.overlaps_itself())
-    raise<ValueError>(call.site, "[scatter_add_] cannot write into an expanded tensor (several elements share memory); clone it first");
+    raise<ValueError>(call.site,
+                      "[scatter_add_] cannot write into an expanded tensor (several elements share memory); clone it first");
   return self;
 }
 
@@ -314,7 +315,8 @@ ViewDesc infer(Op op, const Attribute& attribute, std::span<const OperandType> o
   const Call call{op, attribute, operands, in_place, site};
   if (operands.size() != info(op).arity)
     raise<ValueError>(site, "[{}] takes {} operands, not {}", name_of(op), info(op).arity, operands.size());
-  if (in_place && kind_of(op) != OpKind::pointwise && op != Op::scatter_add) raise<ValueError>(site, "[{}] cannot work in place", name_of(op));
+  if (in_place && kind_of(op) != OpKind::pointwise && op != Op::scatter_add)
+    raise<ValueError>(site, "[{}] cannot work in place", name_of(op));
   switch (kind_of(op)) {
     case OpKind::pointwise: return infer_pointwise(call);
     case OpKind::reduction: return infer_reduction(call);

@@ -9,6 +9,7 @@ import unittest
 
 COMMAND = None
 COLUMNS = 100
+SANITIZED = "ASAN_OPTIONS" in os.environ  # tools/dev sets it for sanitized builds
 
 
 class CommandTest(unittest.TestCase):
@@ -32,6 +33,8 @@ class CommandTest(unittest.TestCase):
                         "SWAGE_CACHE": str(self.folder / "cache"), **environment}
         if "SWAGE_LOG" not in environment:
             surroundings.pop("SWAGE_LOG", None)
+        if "SWAGE_DATA" not in environment:
+            surroundings.pop("SWAGE_DATA", None)
         return surroundings
 
     def error_of(self, *arguments, **environment):

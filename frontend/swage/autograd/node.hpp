@@ -131,10 +131,10 @@ struct GradMeta final : AutogradMeta {
   void only_views_remain() noexcept override;
 
   Value* value = nullptr;
-  Node* node = nullptr;         // that this is a part of; null for leaves
-  ValueRef grad;                // leaves: the accumulated gradient
-  std::int32_t pass_slot = -1;  // leaves: position in the list of the running backward pass
-  std::int32_t capture = -1;    // leaves: which input of `grad()` this is
+  Node* node = nullptr;                // that this is a part of; null for leaves
+  ValueRef grad;                       // leaves: the accumulated gradient
+  std::int32_t pass_slot = -1;         // leaves: position in the list of the running backward pass
+  std::int32_t capture = -1;           // leaves: which input of `grad()` this is
   std::unique_ptr<RowGradients> rows;  // leaves that ask for it
 
   static void* operator new(std::size_t bytes);

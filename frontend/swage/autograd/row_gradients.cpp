@@ -13,9 +13,7 @@
 namespace swage::autograd {
 namespace {
 
-RowGradients* rows_of(const Tensor& table) {
-  return table.value()->autograd ? meta_of(table.value())->rows.get() : nullptr;
-}
+RowGradients* rows_of(const Tensor& table) { return table.value()->autograd ? meta_of(table.value())->rows.get() : nullptr; }
 
 }  // namespace
 
@@ -35,7 +33,9 @@ bool has_rows(const Tensor& table) {
 void drop_rows(const Tensor& table) {
   if (RowGradients* const rows = rows_of(table)) rows->parts.clear();
 }
-void add_rows(const Tensor& table, const Tensor& index, const Tensor& values) { rows_of(table)->parts.push_back({index, values}); }
+void add_rows(const Tensor& table, const Tensor& index, const Tensor& values) {
+  rows_of(table)->parts.push_back({index, values});
+}
 
 SummedRows summed_rows(const Tensor& table) {
   const NoGradGuard no_grad;

@@ -11,7 +11,7 @@ namespace swage {
 
 namespace {
 constinit thread_local bool batching_is_on = true;
-}
+}  // namespace
 
 void set_batching(bool on) {
   if (grouping::collecting())
@@ -51,7 +51,7 @@ struct CellPrograms::State {
   std::string name;
   bool pure;
   std::vector<Known> known;
-  std::vector<OutId> inputs;          // of the instance being recorded
+  std::vector<OutId> inputs;           // of the instance being recorded
   std::vector<std::uint64_t> pattern;  // its inputs, as in Known
 };
 

@@ -137,10 +137,11 @@ Tensor Collecting::call_in_place(const OpCall& call) {
   Value& target = *call.operands[0].value;
   if (!is_collected(target)) {
     if (body_)
-      raise<ValueError>(call.site,
-                        "[{}_] the body of cell '{}' writes a tensor from outside; instances run as one, so it cannot. Write it "
-                        "outside of the cell",
-                        name_of(call.op), body_->name);
+      raise<ValueError>(
+          call.site,
+          "[{}_] the body of cell '{}' writes a tensor from outside; instances run as one, so it cannot. Write it "
+          "outside of the cell",
+          name_of(call.op), body_->name);
     settle(call.site);
     return run_at_once(call);
   }
@@ -168,9 +169,10 @@ Tensor Collecting::call_in_place(const OpCall& call) {
     value = this->call(fresh);
   }
   if (!(value.sizes() == target.view().dims) || value.dtype() != target.view().dtype)
-    raise<ShapeError>(call.site, "[{}_] cannot write {} of shape {} into {} of shape {}", name_of(call.op), name_of(value.dtype()),
-                      to_string(value.sizes()), name_of(target.view().dtype), to_string(target.view().dims));
-  if (!is_collected(*value.value())) value = this->call({.op = Op::copy, .n_operands = 1, .operands = {{value.value()}}, .site = call.site});
+    raise<ShapeError>(call.site, "[{}_] cannot write {} of shape {} into {} of shape {}", name_of(call.op),
+                      name_of(value.dtype()), to_string(value.sizes()), name_of(target.view().dtype),
+                      to_string(target.view().dims));
+  if (!is_collected(*value.value())) value = copied(value, call.site);
   // The handle names the new value from now on, and the graph's own reference moves with it.
   const Tag now = value.value()->write_tag;
   if (!own) {
@@ -180,6 +182,22 @@ Tensor Collecting::call_in_place(const OpCall& call) {
   target.write_tag = now;
   if (requires_grad(*value.value())) target.flags |= Value::kRequiresGrad;
   return Tensor(ValueRef::share(&target));
+}
+
+// A value from outside as one of the graph.
+Tensor Collecting::copied(const Tensor& outside, CallSite site) {
+  const OutId id = operand_of(outside);
+  const Out& from = out(id);
+  const bool tape = from.grad && GradMode::enabled();
+  BodyOp op;
+  op.op = Op::copy;
+  op.tape = tape;
+  op.result = from.desc;
+  op.site = site;
+  ProgramBuilder builder;
+  builder.operand(builder.add_input(from.desc, tape));
+  builder.add_op(op, 1, tape);
+  return add_single(builder, "copy", {&id, 1}, false);
 }
 
 Tensor Collecting::new_out(DescId desc, bool grad, std::int32_t instance) {
@@ -199,11 +217,12 @@ OutId Collecting::operand_of(const Tensor& tensor) {
   Value& value = *tensor.value();
   if (is_collected(value)) {
     if (epoch_of(value.write_tag) != graph_.serial)
-      raise<ValueError>(SiteScope::or_else({}), "a value made inside the body of a cell was not returned by it, and cannot be used outside");
+      raise<ValueError>(SiteScope::or_else({}),
+                        "a value made inside the body of a cell was not returned by it, and cannot be used outside");
     return static_cast<OutId>(index_of(value.write_tag));
   }
   const auto [entry, added] = outside_.try_emplace(&value, static_cast<OutId>(graph_.outs.size()));
-  if (added) graph_.outs.push_back({tensor, row_major(value.desc), -1, GradMode::enabled() && requires_grad(value)});
+  if (added) graph_.outs.push_back({tensor, row_major(value.desc), -1, requires_grad(value)});
   return entry->second;
 }
 
@@ -225,7 +244,8 @@ std::vector<Tensor> Collecting::add_cell(Program& program, std::span<const Tenso
   bind(program, shared);
   const auto number = static_cast<std::int32_t>(graph_.instances.size());
   graph_.instances.push_back({&program, static_cast<std::uint32_t>(graph_.inputs.size()),
-                              static_cast<std::uint32_t>(inputs.size()), static_cast<OutId>(graph_.outs.size()), depth_of(inputs)});
+                              static_cast<std::uint32_t>(inputs.size()), static_cast<OutId>(graph_.outs.size()),
+                              depth_of(inputs)});
   graph_.inputs.insert(graph_.inputs.end(), inputs.begin(), inputs.end());
   std::vector<Tensor> results;
   results.reserve(program.results.size());
@@ -359,8 +379,8 @@ Tensor Collecting::call_in_body(const OpCall& call) {
   std::array<OperandRef, 3> refs{};
   for (int k = 0; k < call.n_operands; ++k) {
     const CallOperand& operand = call.operands[k];
-    refs[static_cast<std::size_t>(k)] = operand.value ? body_operand(Tensor(ValueRef::share(operand.value)), call.op, k)
-                                                      : scalar_ref(op, operand, call.scalar);
+    refs[static_cast<std::size_t>(k)] =
+        operand.value ? body_operand(Tensor(ValueRef::share(operand.value)), call.op, k) : scalar_ref(op, operand, call.scalar);
   }
   for (int k = 0; k < call.n_operands; ++k) body_->builder.operand(refs[static_cast<std::size_t>(k)]);
   Tensor made = new_local(body_->builder.add_op(op, call.n_operands, tape), result, tape);
@@ -378,7 +398,9 @@ Collecting::Finished Collecting::end_body(std::span<const Tensor> results) {
   }
   Program& program = body_->builder.finish(std::string(body_->name));
   static_cast<void>(program);
-  Finished finished{body_->builder.finished(), {body_->builder.shared().begin(), body_->builder.shared().end()}, body_->captured,
+  Finished finished{body_->builder.finished(),
+                    {body_->builder.shared().begin(), body_->builder.shared().end()},
+                    body_->captured,
                     body_->repeats};
   body_.reset();
   return finished;
@@ -388,10 +410,11 @@ Collecting::Finished Collecting::end_body(std::span<const Tensor> results) {
 
 void Collecting::settle(CallSite site) {
   if (body_)
-    raise<ValueError>(SiteScope::or_else(site),
-                      "[batch] the body of cell '{}' needs the numbers of a value that has not been computed yet: instances run as one, "
-                      "later. Read values outside of cells",
-                      body_->name);
+    raise<ValueError>(
+        SiteScope::or_else(site),
+        "[batch] the body of cell '{}' needs the numbers of a value that has not been computed yet: instances run as one, "
+        "later. Read values outside of cells",
+        body_->name);
   if (graph_.outs.empty()) return;
   Graph graph = std::move(graph_);
   graph_ = {};

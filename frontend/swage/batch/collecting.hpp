@@ -70,6 +70,7 @@ class Collecting final : public Collector {
   Tensor call_in_body(const OpCall& call);
   OperandRef body_operand(const Tensor& tensor, Op op, int k);  // operand k of op
   bool is_of_body(const Value& value) const { return body_ && epoch_of(value.write_tag) == body_->epoch; }
+  Tensor copied(const Tensor& outside, CallSite site);
   Tensor new_out(DescId desc, bool grad, std::int32_t instance);
   Tensor new_local(OperandRef ref, DescId desc, bool grad);
   Tensor add_single(ProgramBuilder& builder, std::string name, std::span<const OutId> inputs, bool variadic);

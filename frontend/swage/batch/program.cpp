@@ -99,8 +99,9 @@ Program& ProgramBuilder::finish(std::string name, bool variadic) {
     key.push_back(std::uint64_t{each.desc} << 1 | std::uint64_t{each.grad});
   }
   for (const BodyOp& op : program_.ops) {
-    key.push_back(static_cast<std::uint64_t>(op.op) | static_cast<std::uint64_t>(op.composite) << 16 | std::uint64_t{op.tape} << 24 |
-                  static_cast<std::uint64_t>(op.scalar_class) << 25 | std::uint64_t{op.attr} << 32);
+    key.push_back(static_cast<std::uint64_t>(op.op) | static_cast<std::uint64_t>(op.composite) << 16 |
+                  std::uint64_t{op.tape} << 24 | static_cast<std::uint64_t>(op.scalar_class) << 25 |
+                  std::uint64_t{op.attr} << 32);
     key.push_back(std::bit_cast<std::uint64_t>(op.scalar.integer));
     key.push_back(static_cast<std::uint64_t>(op.start));
     for (const OperandRef& ref : program_.operands_of(op)) key.push_back(word_of(ref));

@@ -44,14 +44,14 @@ struct BodyOp {
   bool rows = false;  // depends on an input
   DType scalar_class = DType::f64;
   AttrId attr = 0;
-  DescId result = 0;  // of one instance
+  DescId result = 0;                   // of one instance
   std::uint32_t first = 0, count = 0;  // operands, in Program::operands
   ScalarValue scalar{};
   std::int64_t start = 0;
   CallSite site;
 };
 
-struct Program {
+struct Program : std::enable_shared_from_this<Program> {
   std::string name;  // of the cell, or of the op
   std::uint32_t id = 0;
   std::vector<BodyOp> ops;
@@ -67,6 +67,8 @@ struct Program {
   // The shared values of the graph that is being collected; which graph that is.
   std::vector<Tensor> shared;
   std::uint64_t bound_to = 0;
+
+  mutable std::shared_ptr<struct Templates> templates;  // how its groups have run (replay.hpp)
 
   // All of the above but names, call sites and values, in words: programs with equal keys are one.
   std::vector<std::uint64_t> key;

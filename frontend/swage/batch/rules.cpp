@@ -107,8 +107,7 @@ class Application {
     const SiteScope scope(op_.site);
     const detail::Attr attr{.ints = ints(), .dtype = attribute_.dtype};
     if (op_.op == Op::conv2d && lanes_[0].rows && !lanes_[1].rows)
-      return detail::reshape(op_.site, detail::call(op_.site, op_.op, {merged(lanes_[0]), lanes_[1].get()}, &attr),
-                             sizes());
+      return detail::reshape(op_.site, detail::call(op_.site, op_.op, {merged(lanes_[0]), lanes_[1].get()}, &attr), sizes());
     std::vector<Tensor> results;
     for (std::int64_t i = 0; i < n_; ++i) {
       const auto one = [&](std::size_t k) { return lanes_[k].rows ? lanes_[k].get().select(0, i) : lanes_[k].get(); };
@@ -161,8 +160,8 @@ class Application {
       case Composite::layer_norm: return layer_norm(lanes_[0].get(), Dims(attribute_.ints), {}, {}, attribute_.real);
       case Composite::gelu: return gelu(lanes_[0].get());
       case Composite::cross_entropy: {
-        const Tensor losses = cross_entropy(merged({spread(lanes_[0], n_), true}), merged({spread(lanes_[1], n_), true}),
-                                            Reduction::none);
+        const Tensor losses =
+            cross_entropy(merged({spread(lanes_[0], n_), true}), merged({spread(lanes_[1], n_), true}), Reduction::none);
         return detail::reshape(op_.site, losses, sizes());
       }
       case Composite::cat: {

@@ -8,8 +8,9 @@
 namespace swage::grouping {
 namespace {
 
-constexpr std::int64_t kExact = 16;           // group sizes up to here are taken as they are
-constexpr std::int64_t kSharedElements = 256;  // from here on a value from outside that all instances take is not copied for each
+constexpr std::int64_t kExact = 16;  // group sizes up to here are taken as they are
+constexpr std::int64_t kSharedElements =
+    256;  // from here on a value from outside that all instances take is not copied for each
 
 // The instances of one program that have not run.
 struct Waiting {
@@ -214,7 +215,8 @@ std::vector<std::uint64_t> structure_of(const Graph& graph) {
     words.push_back(std::uint64_t{instance.program->id} << 32 | static_cast<std::uint32_t>(instance.first_out));
   for (const OutId id : graph.inputs) words.push_back(static_cast<std::uint64_t>(id));
   for (std::size_t id = 0; id < graph.outs.size(); ++id)
-    if (const Out& out = graph.outs[id]; out.instance < 0) words.push_back(id << 34 | std::uint64_t{out.desc} << 1 | std::uint64_t{out.grad});
+    if (const Out& out = graph.outs[id]; out.instance < 0)
+      words.push_back(id << 34 | std::uint64_t{out.desc} << 1 | std::uint64_t{out.grad});
   return words;
 }
 

@@ -29,8 +29,7 @@ void Adam::update(const Tensor& parameter, const Tensor& gradient, std::size_t i
   parameter.sub_(mean * step_size_ / (sqrt(variance) * root_scale_ + options_.eps));
 }
 
-bool Adam::update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) {
-  if (options_.weight_decay != 0) return false;
+void Adam::update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) {
   Tensor &mean = slot(i, 0), &variance = slot(i, 1);
   if (!mean.defined()) {
     mean = zeros_like(parameter);
@@ -43,7 +42,6 @@ bool Adam::update_rows(const Tensor& parameter, const Tensor& index, const Tenso
   mean.scatter_add_(0, rows, mean_now - mean_before);
   variance.scatter_add_(0, rows, variance_now - variance_before);
   parameter.scatter_add_(0, rows, mean_now * -step_size_ / (sqrt(variance_now) * root_scale_ + options_.eps));
-  return true;
 }
 
 }  // namespace swage::optim

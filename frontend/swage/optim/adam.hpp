@@ -22,7 +22,8 @@ class Adam : public Optimizer {
  protected:
   void begin_step() override;
   void update(const Tensor& parameter, const Tensor& gradient, std::size_t i) override;
-  bool update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) override;
+  bool knows_rows() const override { return options_.weight_decay == 0; }
+  void update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) override;
 
  private:
   AdamOptions options_;

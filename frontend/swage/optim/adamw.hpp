@@ -18,6 +18,7 @@ class AdamW : public Adam {
   explicit AdamW(std::vector<Tensor> parameters, AdamWOptions options = {});
 
  protected:
+  bool knows_rows() const override { return weight_decay_ == 0; }
   void update(const Tensor& parameter, const Tensor& gradient, std::size_t i) override;
 
  private:

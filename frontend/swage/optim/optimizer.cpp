@@ -10,6 +10,13 @@
 
 namespace swage::optim {
 
+namespace {
+
+// The whole gradient is kept as rows.
+bool only_rows(const Tensor& parameter) { return autograd::has_rows(parameter) && !autograd::meta_of(parameter.value())->grad; }
+
+}  // namespace
+
 Optimizer::Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std::string> slots)
     : parameters_(std::move(parameters)), names_(std::move(slots)), slots_(parameters_.size() * names_.size()), lr_(lr) {
   for (const Tensor& parameter : parameters_)
@@ -24,11 +31,12 @@ void Optimizer::step(Gradients gradients) {
     NoGradGuard no_grad;
     begin_step();
     // Rows first, and by themselves: their number is another at every step, what follows is the same.
-    std::vector<bool> done(parameters_.size());
+    std::size_t n = 0;
     for (std::size_t i = 0; i < parameters_.size(); ++i)
-      if ((done[i] = updated_by_rows(i))) detail::stream().cut(CutReason::scope, SiteScope::or_else({}));
+      if (updated_by_rows(i)) ++n;
+    if (n != 0) detail::stream().cut(CutReason::scope, SiteScope::or_else({}));
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (done[i]) continue;
+      if (n != 0 && only_rows(parameters_[i]) && knows_rows()) continue;
       const Tensor gradient = parameters_[i].grad();
       if (gradient.defined()) update(parameters_[i], gradient, i);
     }
@@ -37,13 +45,13 @@ void Optimizer::step(Gradients gradients) {
   detail::stream().cut(CutReason::step_end, SiteScope::or_else({}));
 }
 
-bool Optimizer::update_rows(const Tensor&, const Tensor&, const Tensor&, std::size_t) { return false; }
+void Optimizer::update_rows(const Tensor&, const Tensor&, const Tensor&, std::size_t) {}
 
 bool Optimizer::updated_by_rows(std::size_t i) {
-  const Tensor& parameter = parameters_[i];
-  if (!autograd::has_rows(parameter) || autograd::meta_of(parameter.value())->grad) return false;
-  const autograd::SummedRows rows = autograd::summed_rows(parameter);
-  return update_rows(parameter, rows.index, rows.values, i);
+  if (!knows_rows() || !only_rows(parameters_[i])) return false;
+  const autograd::SummedRows rows = autograd::summed_rows(parameters_[i]);
+  update_rows(parameters_[i], rows.index, rows.values, i);
+  return true;
 }
 
 void Optimizer::zero_grad() const {

@@ -47,9 +47,10 @@ class Optimizer {
   virtual void begin_step() {}
   // Updates parameter i; called under no_grad.
   virtual void update(const Tensor& parameter, const Tensor& gradient, std::size_t i) = 0;
-  // The same where only some rows have a gradient: `index` (n,1), each row once, and `gradient` (n,width). False, and nothing is done,
-  // where the optimizer moves the other rows as well: then `update` is called with the dense gradient.
-  virtual bool update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i);
+  // The same where only some rows have a gradient: `index` (n,1), each row once, and `gradient` (n,width). Called in place of `update`, with
+  // the gradient as it is kept, by optimizers that know what to do then.
+  virtual bool knows_rows() const { return false; }
+  virtual void update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i);
   // The optimiser's own tensor beside parameter i; undefined until it is first set.
   Tensor& slot(std::size_t i, std::size_t k) { return slots_[i * names_.size() + k]; }
 

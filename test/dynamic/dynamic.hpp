@@ -1,0 +1,18 @@
+// Small programs whose structure changes while they run, as users write them.
+#pragma once
+
+#include <utility>
+
+namespace swage::dynamic {
+
+void parser();
+void router();
+void tagger();
+
+struct Program {
+  const char* name;
+  void (*run)();
+};
+inline constexpr Program kPrograms[] = {{"parser", parser}, {"router", router}, {"tagger", tagger}};
+
+}  // namespace swage::dynamic
