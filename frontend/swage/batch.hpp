@@ -29,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include <swage/detail/pool.hpp>
 #include <swage/tensor.hpp>
 
 namespace swage {
@@ -37,6 +38,7 @@ namespace grouping {
 
 class Collecting;
 struct Program;
+using Tensors = detail::PoolVector<Tensor>;
 
 // Opens a scope unless one is open, or batching is off.
 class Scope {
@@ -61,12 +63,12 @@ class CellPrograms {
 
   // An instance, in the scope of this thread: its results, if it is known what the body does with such inputs. Else begins to record the body
   // and gives nothing; `inputs` are then what the body is to be called with.
-  std::optional<std::vector<Tensor>> instance(std::vector<Tensor>& inputs);
-  std::vector<Tensor> end_body(std::vector<Tensor> results);
+  std::optional<Tensors> instance(Tensors& inputs);
+  Tensors end_body(Tensors results);
   void abandon_body() noexcept;
 
   static bool collects();  // a scope is open, and no body is being recorded
-  // The entry and the end of a cell outside of scopes.
+  // The entry and the end of a cell outside of scopes: what lies between is a window of its own.
   void mark() const;
 
  private:
@@ -81,31 +83,31 @@ template <class T>
 concept CellInput = std::convertible_to<T, Tensor> || std::integral<std::remove_cvref_t<T>>;
 
 // Results: a tensor, or an array, pair, tuple or vector of tensors.
-inline std::vector<Tensor> unpacked(Tensor result) {
-  std::vector<Tensor> all;
+inline Tensors unpacked(Tensor result) {
+  Tensors all;
   all.push_back(std::move(result));
   return all;
 }
-inline std::vector<Tensor> unpacked(std::vector<Tensor> results) { return results; }
+inline Tensors unpacked(const std::vector<Tensor>& results) { return {results.begin(), results.end()}; }
 template <class... T>
-std::vector<Tensor> unpacked(const std::tuple<T...>& results) {
-  return std::apply([](const auto&... each) { return std::vector<Tensor>{each...}; }, results);
+Tensors unpacked(const std::tuple<T...>& results) {
+  return std::apply([](const auto&... each) { return Tensors{each...}; }, results);
 }
 template <class A, class B>
-std::vector<Tensor> unpacked(const std::pair<A, B>& results) {
+Tensors unpacked(const std::pair<A, B>& results) {
   return {results.first, results.second};
 }
 template <std::size_t N>
-std::vector<Tensor> unpacked(const std::array<Tensor, N>& results) {
+Tensors unpacked(const std::array<Tensor, N>& results) {
   return {results.begin(), results.end()};
 }
 
 template <class R>
-R packed(std::vector<Tensor> results) {
+R packed(Tensors results) {
   if constexpr (std::same_as<R, Tensor>) {
     return std::move(results[0]);
   } else if constexpr (std::same_as<R, std::vector<Tensor>>) {
-    return results;
+    return {results.begin(), results.end()};
   } else {
     return [&]<std::size_t... k>(std::index_sequence<k...>) {
       return R{std::move(results[k])...};
@@ -166,7 +168,9 @@ class NamedCell {
       programs_.mark();
       return result;
     }
-    std::vector<Tensor> taken = {std::move(inputs)...};
+    grouping::Tensors taken;
+    taken.reserve(sizeof...(T));
+    (taken.push_back(std::move(inputs)), ...);
     if (auto known = programs_.instance(taken)) return grouping::packed<Result>(std::move(*known));
     try {
       Result result = [&]<std::size_t... k>(std::index_sequence<k...>) {

@@ -511,6 +511,53 @@ TEST(Batch, EachThreadHasScopesOfItsOwn) {
   EXPECT_EQ(sums, (std::vector<float>{30, 30}));
 }
 
+TEST(Batch, WhatLeadsNowhereLeavesNoGradient) {
+  manual_seed(2);
+  const Tensor w = randn({3, 3}, DType::f64).requires_grad_();
+  auto wasteful = cell("wasteful", [&](const Tensor& x) { return static_cast<void>(log(matmul(x * 0, w))), matmul(x, w); });
+  for (int pass = 0; pass < 2; ++pass) {
+    const auto run = [&](bool together) {
+      set_batching(together);
+      std::vector<Tensor> rows;
+      batch([&] {
+        for (int i = 0; i < 3; ++i) rows.push_back(tanh(wasteful(full({3}, i + 1.0, DType::f64))));
+        rows.push_back(log(matmul(zeros({2, 3}, DType::f64), w)));  // infinite, and of no use
+      });
+      set_batching(true);
+      sum(rows[0] + rows[2]).backward();
+      const Tensor gradient = w.grad();
+      w.set_grad({});
+      return gradient;
+    };
+    expect_near(run(true), run(false), 1e-12, "w");
+  }
+}
+
+TEST(Batch, CellsOutsideOfScopesAreWindows) {
+  const EngineOptions before = engine_options();
+  EngineOptions options = before;
+  options.weigh_cost = false;
+  set_engine_options(options);
+  const Tensor w = randn({8, 8});
+  auto node = cell("node", [&](const Tensor& l, const Tensor& r) { return tanh(matmul(l, w) + matmul(r, w)); });
+  auto leaf = cell("leaf", [&](const Tensor& x) { return tanh(matmul(x, w)); });
+  const std::vector<Tensor> words = {randn({1, 8}), randn({1, 8})};
+  std::mt19937 random(1);
+  const auto trees = [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      static_cast<void>(grow(random, 7, words, leaf, node));
+      swage::step();
+      wait_for_compiler();
+    }
+  };
+  trees(20);
+  const EngineStats learned = stats();
+  trees(20);  // of other shapes
+  const EngineStats now = stats();
+  EXPECT_GT(static_cast<double>(now.compiled_ops - learned.compiled_ops), 0.9 * static_cast<double>(now.ops - learned.ops));
+  set_engine_options(before);
+}
+
 // --- Gradients that are kept as rows ---
 
 TEST(RowGradients, AreThoseOfTheDenseTable) {

@@ -1,10 +1,11 @@
 #include <swage/batch.hpp>
 
-#include <algorithm>
+#include <cstring>
+
+#include <runtime/core/allocator.hpp>
 
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/batch/collecting.hpp>
-#include <swage/creation.hpp>
 #include <swage/detail/call.hpp>
 
 namespace swage {
@@ -36,8 +37,10 @@ void Scope::finish() {
 }
 
 Tensor as_input(std::int64_t number) {
-  Tensor made = tensor(std::vector<std::int64_t>{number}, {});
-  return made;
+  static const DescId desc = intern(DType::i64, {});
+  void* const buffer = allocate_buffer(sizeof number);
+  std::memcpy(buffer, &number, sizeof number);
+  return Tensor(detail::stream().adopt_buffer(buffer, sizeof number, desc, true));
 }
 
 // What the body does with inputs of these shapes, as long as the same gradients are wanted.
@@ -62,9 +65,9 @@ CellPrograms& CellPrograms::operator=(CellPrograms&&) noexcept = default;
 
 bool CellPrograms::collects() { return collecting() && !collecting()->in_body(); }
 
-void CellPrograms::mark() const {}
+void CellPrograms::mark() const { detail::stream().cut(CutReason::scope, {}); }
 
-std::optional<std::vector<Tensor>> CellPrograms::instance(std::vector<Tensor>& inputs) {
+std::optional<Tensors> CellPrograms::instance(Tensors& inputs) {
   Collecting& scope = *collecting();
   state_->inputs.clear();
   state_->pattern.assign(1, GradMode::enabled());
@@ -80,7 +83,7 @@ std::optional<std::vector<Tensor>> CellPrograms::instance(std::vector<Tensor>& i
   return std::nullopt;
 }
 
-std::vector<Tensor> CellPrograms::end_body(std::vector<Tensor> results) {
+Tensors CellPrograms::end_body(Tensors results) {
   Collecting& scope = *collecting();
   Collecting::Finished finished = scope.end_body(results);
   results.clear();

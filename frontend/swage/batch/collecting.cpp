@@ -240,14 +240,14 @@ void Collecting::bind(Program& program, std::span<const Tensor> shared) {
   program.shared.assign(shared.begin(), shared.end());
 }
 
-std::vector<Tensor> Collecting::add_cell(Program& program, std::span<const Tensor> shared, std::span<const OutId> inputs) {
+detail::PoolVector<Tensor> Collecting::add_cell(Program& program, std::span<const Tensor> shared, std::span<const OutId> inputs) {
   bind(program, shared);
   const auto number = static_cast<std::int32_t>(graph_.instances.size());
   graph_.instances.push_back({&program, static_cast<std::uint32_t>(graph_.inputs.size()),
                               static_cast<std::uint32_t>(inputs.size()), static_cast<OutId>(graph_.outs.size()),
                               depth_of(inputs)});
   graph_.inputs.insert(graph_.inputs.end(), inputs.begin(), inputs.end());
-  std::vector<Tensor> results;
+  detail::PoolVector<Tensor> results;
   results.reserve(program.results.size());
   for (std::size_t j = 0; j < program.results.size(); ++j)
     results.push_back(new_out(program.results[j], program.result_grad[j], number));
@@ -342,13 +342,13 @@ Tensor Collecting::new_local(OperandRef ref, DescId desc, bool grad) {
   return Tensor(ValueRef::adopt(value));
 }
 
-std::vector<Tensor> Collecting::begin_body(std::string_view name, bool pure, std::span<const OutId> inputs) {
+detail::PoolVector<Tensor> Collecting::begin_body(std::string_view name, bool pure, std::span<const OutId> inputs) {
   static_cast<void>(detail::stream());
   body_ = std::make_unique<Body>();
   body_->name = name;
   body_->pure = pure;
   body_->epoch = ++last_epoch;
-  std::vector<Tensor> tensors;
+  detail::PoolVector<Tensor> tensors;
   tensors.reserve(inputs.size());
   for (const OutId id : inputs) {
     const Out& out = graph_.outs[static_cast<std::size_t>(id)];

@@ -14,6 +14,7 @@
 
 #include <runtime/engine/collector.hpp>
 #include <swage/batch/graph.hpp>
+#include <swage/detail/pool.hpp>
 
 namespace swage::grouping {
 
@@ -44,12 +45,12 @@ class Collecting final : public Collector {
   Tensor composite(Composite which, AttrId attr, std::span<const Tensor> operands, DescId result, CallSite site);
 
   // An instance of a cell. `program` may be of an earlier graph: `shared` are then the values that it shares.
-  std::vector<Tensor> add_cell(Program& program, std::span<const Tensor> shared, std::span<const OutId> inputs);
+  detail::PoolVector<Tensor> add_cell(Program& program, std::span<const Tensor> shared, std::span<const OutId> inputs);
   OutId operand_of(const Tensor& tensor);  // as an input
   const Out& out(OutId id) const { return graph_.outs[static_cast<std::size_t>(id)]; }
 
   // The body of a cell: what is called from now on belongs to it. Gives a tensor for each input.
-  std::vector<Tensor> begin_body(std::string_view name, bool pure, std::span<const OutId> inputs);
+  detail::PoolVector<Tensor> begin_body(std::string_view name, bool pure, std::span<const OutId> inputs);
   struct Finished {
     std::shared_ptr<Program> program;
     std::vector<Tensor> shared;

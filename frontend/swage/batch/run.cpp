@@ -101,6 +101,7 @@ class Execution {
         ready.shared_use.push_back(use_of(tensor));
       }
       ready.sites.resize(program.ops.size());
+      find_live(program, ready);
       for (const BodyOp& op : program.ops) {
         Lane lane;
         if (!op.rows) {
@@ -115,6 +116,16 @@ class Execution {
     }
     const NoGradGuard no_grad;
     for (SharedUse& use : tape_->shared) use.plain = use.outer.detach();
+  }
+  // Ops that gradients reach, from the results on backwards.
+  static void find_live(const Program& program, Prepared& ready) {
+    const auto reach = [&](OperandRef ref) {
+      if (ref.kind == OperandRef::local) ready.sites[static_cast<std::size_t>(ref.index)].live = true;
+    };
+    for (std::size_t j = 0; j < program.outputs.size(); ++j)
+      if (program.result_grad[j]) reach(program.outputs[j]);
+    for (std::size_t i = program.ops.size(); i-- > 0;)
+      if (ready.sites[i].live && program.ops[i].tape) std::ranges::for_each(program.operands_of(program.ops[i]), reach);
   }
   static Tensor made(const BodyOp& op) {
     OpCall call;
@@ -157,10 +168,10 @@ class Execution {
         const Dims& result = desc_of(op.result).dims;
         if (op.op == Op::matmul && k == 1 && shared.outer.dim() == 2) {
           const std::int64_t rows = shared.outer.size(1) ? result.product() / shared.outer.size(1) : 0;
-          ready.sites[i] = {use, false, rows};
+          ready.sites[i] = {use, false, ready.sites[i].live, rows};
           run.site_first[i] = std::exchange(shared.product_rows, shared.product_rows + rows * n);
         } else if (op.op == Op::gather && k == 0 && takes_rows(program, op, shared.outer)) {
-          ready.sites[i] = {use, true, result[0]};
+          ready.sites[i] = {use, true, ready.sites[i].live, result[0]};
           run.site_first[i] = std::exchange(shared.table_rows, shared.table_rows + result[0] * n);
         } else {
           shared.broadcast = true;

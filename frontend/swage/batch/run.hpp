@@ -50,6 +50,7 @@ struct Prepared {
   struct Site {
     std::int32_t use = -1;
     bool table = false;
+    bool live = false;      // some result that requires a gradient follows from it
     std::int64_t rows = 0;  // of one instance
   };
   std::vector<Site> sites;  // by op
@@ -124,6 +125,7 @@ struct Tape {
   void free() noexcept;
 
  private:
+  void clear_uses(const GroupRun& run, bool all) const;
   static Tensor gradient_of(const SharedUse& use);
 };
 

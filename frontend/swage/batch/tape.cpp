@@ -24,9 +24,12 @@ void refuse_second_order() {
 
 Tensor first_rows(const Tensor& matrix, std::int64_t n) { return detail::narrow({}, matrix, 0, 0, n); }
 
+void clear(const Tensor& matrix, std::int64_t first, std::int64_t rows) {
+  std::memset(row_address(matrix, first), 0, static_cast<std::size_t>(rows * matrix.sizes()[1]) * size_of(matrix.dtype()));
+}
 Tensor cleared(std::int64_t rows, std::int64_t width, DType dtype) {
   Tensor matrix = uninitialised(rows, width, dtype);
-  std::memset(matrix.value()->address(), 0, static_cast<std::size_t>(rows * width) * size_of(dtype));
+  clear(matrix, 0, rows);
   return matrix;
 }
 
@@ -79,12 +82,12 @@ void Tape::begin_pass() {
   running = true;
   reached.assign(groups.size(), false);
   for (std::size_t k = 0; k < pools.size(); ++k)
-    if (schedule->pools[k].grad) pools[k].grad = cleared(pools[k].rows, pools[k].width, pools[k].data.dtype());
+    if (schedule->pools[k].grad) {
+      pools[k].grad = uninitialised(pools[k].rows, pools[k].width, pools[k].data.dtype());
+      clear(pools[k].grad, 0, schedule->pools[k].rows);
+    }
   for (SharedUse& use : shared) {
     use.gradient = {};
-    for (const Tensor* grads : {&use.product_grads, &use.table_grads})
-      if (grads->defined())
-        std::memset(grads->value()->address(), 0, static_cast<std::size_t>(grads->numel()) * size_of(grads->dtype()));
     if (use.broadcast) use.sum = detail::reshape({}, cleared(use.outer.numel(), 1, use.outer.dtype()), use.outer.sizes());
   }
 }
@@ -100,12 +103,24 @@ void Tape::run_backward() {
   Stream& stream = detail::stream();
   stream.cut(CutReason::scope, {});
   for (std::size_t g = groups.size(); g-- > 0;) {
+    clear_uses(groups[g], !reached[g]);
     if (!reached[g]) continue;
     for (const std::int32_t producer : groups[g].producers) reached[static_cast<std::size_t>(producer)] = true;
     run_group_backward(*this, groups[g]);
   }
   for (SharedUse& use : shared) use.gradient = gradient_of(use);
   stream.cut(CutReason::scope, {});
+}
+
+// Where no gradient comes: nothing of an earlier pass, or of whose the memory was, is to be added up.
+void Tape::clear_uses(const GroupRun& run, bool all) const {
+  if (!run.grad) return;
+  for (std::size_t i = 0; i < run.ready->sites.size(); ++i) {
+    const Prepared::Site& site = run.ready->sites[i];
+    if (site.use < 0 || (site.live && !all)) continue;
+    const SharedUse& use = shared[static_cast<std::size_t>(site.use)];
+    clear(site.table ? use.table_grads : use.product_grads, run.site_first[i], site.rows * group_of(run).count);
+  }
 }
 
 Tensor Tape::gradient_of(const SharedUse& use) {
