@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include <runtime/core/allocator.hpp>
-
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/batch/collecting.hpp>
 #include <swage/detail/call.hpp>

@@ -240,7 +240,8 @@ void Collecting::bind(Program& program, std::span<const Tensor> shared) {
   program.shared.assign(shared.begin(), shared.end());
 }
 
-detail::PoolVector<Tensor> Collecting::add_cell(Program& program, std::span<const Tensor> shared, std::span<const OutId> inputs) {
+detail::PoolVector<Tensor> Collecting::add_cell(Program& program, std::span<const Tensor> shared,
+                                                std::span<const OutId> inputs) {
   bind(program, shared);
   const auto number = static_cast<std::int32_t>(graph_.instances.size());
   graph_.instances.push_back({&program, static_cast<std::uint32_t>(graph_.inputs.size()),

@@ -8,7 +8,8 @@
 namespace swage::grouping {
 namespace {
 
-constexpr std::int64_t kExact = 16;  // group sizes up to here are taken as they are
+constexpr std::int64_t kExact = 16;       // group sizes up to here are taken as they are
+constexpr std::int64_t kSmallRow = 1024;  // elements
 constexpr std::int64_t kSharedElements =
     256;  // from here on a value from outside that all instances take is not copied for each
 
@@ -16,8 +17,52 @@ constexpr std::int64_t kSharedElements =
 struct Waiting {
   std::vector<std::int32_t> ready;
   std::int64_t depths = 0, count = 0;
-  std::int32_t called = 0;  // the first instance
+  std::int32_t called = 0;          // the first instance
+  std::vector<std::int32_t> feeds;  // programs that take its results, each once or more
+  std::int32_t stage = 0;
 };
+
+// Which programs come after which: those that feed each other, in a circle, share a stage, and a stage feeds later ones alone (strongly
+// connected components by Tarjan's algorithm, without recursion).
+void find_stages(std::vector<Waiting>& programs) {
+  const std::size_t n = programs.size();
+  std::vector<std::int32_t> number(n, -1), low(n), open, stack;
+  std::vector<std::size_t> next(n);
+  std::vector<bool> on_stack(n);
+  std::int32_t numbers = 0, stages = 0;
+  for (std::size_t root = 0; root < n; ++root) {
+    if (number[root] >= 0) continue;
+    open.push_back(static_cast<std::int32_t>(root));
+    while (!open.empty()) {
+      const auto at = static_cast<std::size_t>(open.back());
+      if (number[at] < 0) {
+        number[at] = low[at] = numbers++;
+        stack.push_back(open.back());
+        on_stack[at] = true;
+      }
+      if (next[at] < programs[at].feeds.size()) {
+        const auto to = static_cast<std::size_t>(programs[at].feeds[next[at]++]);
+        if (number[to] < 0)
+          open.push_back(static_cast<std::int32_t>(to));
+        else if (on_stack[to])
+          low[at] = std::min(low[at], number[to]);
+        continue;
+      }
+      open.pop_back();
+      if (!open.empty())
+        low[static_cast<std::size_t>(open.back())] = std::min(low[static_cast<std::size_t>(open.back())], low[at]);
+      if (low[at] != number[at]) continue;
+      for (bool more = true; more;) {
+        const auto member = static_cast<std::size_t>(stack.back());
+        stack.pop_back();
+        on_stack[member] = false;
+        programs[member].stage = -stages;  // the last ones are found first
+        more = member != at;
+      }
+      ++stages;
+    }
+  }
+}
 
 class Agenda {
  public:
@@ -34,11 +79,18 @@ class Agenda {
       waiting.depths += instance.depth;
       ++waiting.count;
       for_producers(instance, [&](std::int32_t producer) {
+        auto& feeds = waiting_[static_cast<std::size_t>(kind_[static_cast<std::size_t>(producer)])].feeds;
+        if (feeds.empty() || feeds.back() != entry->second) feeds.push_back(entry->second);
         ++pending_[i];
         ++uses[static_cast<std::size_t>(producer) + 1];
       });
       if (pending_[i] == 0) waiting.ready.push_back(static_cast<std::int32_t>(i));
     }
+    for (Waiting& each : waiting_) {
+      std::ranges::sort(each.feeds);
+      each.feeds.erase(std::unique(each.feeds.begin(), each.feeds.end()), each.feeds.end());
+    }
+    find_stages(waiting_);
     for (std::size_t i = 0; i < n; ++i) uses[i + 1] += uses[i];
     users_.resize(uses[n]);
     first_user_ = uses;
@@ -74,8 +126,9 @@ class Agenda {
     for (const OutId id : graph_.inputs_of(instance))
       if (const std::int32_t producer = graph_.outs[static_cast<std::size_t>(id)].instance; producer >= 0) f(producer);
   }
-  // By average depth of what is waiting; compared as fractions.
+  // Stage by stage, and in a stage by average depth of what is waiting; compared as fractions.
   static bool comes_before(const Waiting& a, const Waiting& b) {
+    if (a.stage != b.stage) return a.stage < b.stage;
     const std::int64_t left = a.depths * b.count, right = b.depths * a.count;
     return left != right ? left < right : a.called < b.called;
   }
@@ -182,24 +235,34 @@ class Layout {
       }
     }
   }
+  // Where one input has to be gathered, small rows of the others are too: a trace has then two forms, not one for each pattern.
   void find_rows(const Group& group) {
     const Program& program = program_of(group);
-    for (std::size_t k = 0; k < inputs_in(program); ++k) {
-      GroupInput& input = to_.inputs[group.first_input + k];
-      if (input.kind == GroupInput::staged || input.kind == GroupInput::same) continue;
-      const std::size_t start = to_.index.size();
-      bool consecutive = true;
-      for_values(group, k, [&](OutId id) {
-        input.pool = to_.pool_of[static_cast<std::size_t>(id)];
-        to_.index.push_back(to_.row_of[static_cast<std::size_t>(id)]);
-        consecutive &= to_.index.back() == to_.index[start] + static_cast<std::int64_t>(to_.index.size() - 1 - start);
-      });
-      input.kind = consecutive ? GroupInput::in_place : GroupInput::gathered;
-      input.first = static_cast<std::int64_t>(start);
-      if (!consecutive) continue;
-      input.first = to_.index[start];
-      to_.index.resize(start);
-    }
+    bool scattered = false;
+    for (std::size_t k = 0; k < inputs_in(program); ++k)
+      if (find_rows(group, k, false)) scattered |= to_.inputs[group.first_input + k].kind == GroupInput::gathered;
+    if (!scattered) return;
+    for (std::size_t k = 0; k < inputs_in(program); ++k)
+      if (to_.inputs[group.first_input + k].kind == GroupInput::in_place && desc_of(program.inputs[k]).numel() <= kSmallRow)
+        find_rows(group, k, true);
+  }
+  // Of input k; false where it is not in a pool.
+  bool find_rows(const Group& group, std::size_t k, bool gathers) {
+    GroupInput& input = to_.inputs[group.first_input + k];
+    if (input.kind == GroupInput::staged || input.kind == GroupInput::same) return false;
+    const std::size_t start = to_.index.size();
+    bool consecutive = !gathers;
+    for_values(group, k, [&](OutId id) {
+      input.pool = to_.pool_of[static_cast<std::size_t>(id)];
+      to_.index.push_back(to_.row_of[static_cast<std::size_t>(id)]);
+      consecutive &= to_.index.back() == to_.index[start] + static_cast<std::int64_t>(to_.index.size() - 1 - start);
+    });
+    input.kind = consecutive ? GroupInput::in_place : GroupInput::gathered;
+    input.first = static_cast<std::int64_t>(start);
+    if (!consecutive) return true;
+    input.first = to_.index[start];
+    to_.index.resize(start);
+    return true;
   }
 
   const Graph& graph_;

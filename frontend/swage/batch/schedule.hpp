@@ -1,7 +1,8 @@
 // In what order the instances of a graph run, and where their values lie. Instances of one program that do not depend on each other run as
-// one group. Which group comes next is decided as DyNet's agenda does it (Neubig, Goldberg and Dyer, "On-the-fly operation batching in
-// dynamic computation graphs", NIPS 2017): among the programs that have instances ready, the one whose waiting instances are shallowest on
-// average, ties going to the one that was called first. The order depends on the graph alone, so it is the same in every tier.
+// one group. What no other program waits for, such as losses, comes last, when all of it is ready: programs run in stages, where a stage are
+// programs that take each other's results in turn. Among the programs of a stage that have instances ready, the next is the one whose waiting
+// instances are shallowest on average, ties going to the one that was called first: the agenda of DyNet (Neubig, Goldberg and Dyer, "On-the-fly
+// operation batching in dynamic computation graphs", NIPS 2017). The order depends on the graph alone, so it is the same in every tier.
 //
 // Results lie in pools, one for each shape and type, a row a value; a group writes consecutive rows. An input whose rows are consecutive
 // is read where it lies; the rows of any other are gathered.
