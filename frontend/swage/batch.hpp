@@ -15,7 +15,8 @@
 // the rows beside it: products of a single row add up in another order than rows of a larger product, and the gradient of a shared
 // weight is one sum over all instances in place of a sum of sums.
 //
-// Restrictions: second-order gradients do not pass through a scope; tensors of the scope that have views cannot be written in place.
+// Restrictions: second-order gradients do not pass through a scope, nor do gradients of one result of a scope by another (`grad`);
+// tensors of the scope that have views cannot be written in place, and after the scope a view and its base are tensors of their own.
 #pragma once
 
 #include <array>

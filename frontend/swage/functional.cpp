@@ -121,6 +121,7 @@ Tensor dropout(const Tensor& a, double p, bool training) {
   const SiteScope scope(caller());
   require_float("dropout", a);
   if (!(p >= 0 && p <= 1)) raise<ValueError>(SiteScope::or_else({}), "[dropout] the probability is from 0 to 1, not {}", p);
+  if (grouping::Collecting* const scope_of_batch = grouping::collecting()) scope_of_batch->does_not_repeat();
   if (!training || p == 0) return a;
   if (p == 1) return a * Scalar::literal(0.0);
   return where(ge(rand(a.sizes(), a.dtype()), p), a * (1 / (1 - p)), Scalar::literal(0.0));

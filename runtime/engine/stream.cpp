@@ -98,6 +98,7 @@ void Stream::read(Value& value, CallSite site) {
 }
 
 void Stream::expose(Value& value, CallSite site) {
+  if (collector) collector->settle(site);  // what was collected read it as it is now
   settle_collected(value, site);
   impl_->wait_for_others(value, true, site);
   const Engaged engaged;

@@ -25,6 +25,10 @@ std::shared_ptr<KnownTrace> Stream::cut_to_known(CutReason reason, CallSite site
 
 bool Stream::run_whole(KnownTrace& path, std::span<const ValueHalf> halves, std::span<const MadeValue> made,
                        std::span<ValueRef> results, CutReason reason, CallSite site) {
+  const Trace& trace = path.trace;
+  for (RecordIndex i = 0; i < halves.size(); ++i)
+    if (trace.is_input(i) && halves[i].result->owner()->users_elsewhere.load(std::memory_order_acquire) != 0)
+      impl_->wait_for_others(*halves[i].result, false, site);
   const Engaged engaged;
   return impl_->run_whole(path, halves, made, results, static_cast<std::int64_t>(reason), site);
 }
@@ -47,7 +51,8 @@ bool Stream::Impl::enter_whole(const Trace& trace, std::span<const ValueHalf> ha
     const RecordIndex expected = trace.storages[i];
     if (value.stream != &self || owner.stream != &self || value.desc != trace.results[i] ||
         (expected == i) == window.tagged(storage) || (expected != i && index_of(storage) != expected) ||
-        owner.flags & (Value::kPending | Value::kPoisoned) || owner.users_elsewhere.load(std::memory_order_acquire) != 0)
+        owner.flags & (Value::kPending | Value::kPoisoned) ||
+        owner.users_elsewhere.load(std::memory_order_acquire) & Value::kWrittenElsewhere)
       return false;
     at_once |= owner.runs_at_once();
     half.offset = value.offset;

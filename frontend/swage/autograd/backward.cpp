@@ -13,6 +13,7 @@
 #include <swage/autograd/node.hpp>
 #include <swage/autograd/pass.hpp>
 #include <swage/autograd/rules.hpp>
+#include <swage/batch/collecting.hpp>
 #include <swage/detail/call.hpp>
 
 namespace swage {
@@ -228,6 +229,7 @@ Seeds checked_seeds(const char* op, std::span<const Tensor> outputs, std::span<c
 }
 
 void run_backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients, bool retain_graph, bool create_graph) {
+  const grouping::Pause pause;  // in a batch scope, what was collected runs first
   const bool one = outputs.size() == 1 && outputs[0].defined() && gradients.size() <= 1 && !create_graph;
   if (!one) {
     forget_log();
@@ -269,6 +271,7 @@ void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs, bool retain_graph, bool create_graph) {
   const SiteScope scope(caller());
+  const grouping::Pause pause;
   autograd::forget_log();
   autograd::Seeds seeds = autograd::checked_seeds("grad", outputs, grad_outputs);
   autograd::Pass pass(retain_graph || create_graph, create_graph, true);

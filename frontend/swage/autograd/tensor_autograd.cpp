@@ -1,4 +1,5 @@
 // The differentiation members of Tensor.
+#include <runtime/engine/collector.hpp>
 #include <swage/autograd/grad_mode.hpp>
 #include <swage/autograd/node.hpp>
 #include <swage/autograd/row_gradients.hpp>
@@ -14,6 +15,7 @@ bool Tensor::is_leaf() const { return !defined() || !autograd::node_of(value());
 Tensor Tensor::requires_grad_(bool requires_grad) const {
   const CallSite site = SiteScope::or_else(caller());
   detail::require_defined(site, "requires_grad_", *this, "the tensor");
+  if (collector) collector->settle(site);
   if (requires_grad && !is_float(dtype()))
     raise<DTypeError>(site, "[requires_grad_] only f32 and f64 can be differentiated, not {}", name_of(dtype()));
   if (!requires_grad && !is_leaf())

@@ -47,6 +47,13 @@ struct Known {
   std::vector<std::uint64_t> inputs;  // descriptor and gradient of each; the mode
   std::shared_ptr<Program> program;
   std::vector<Tensor> shared;
+  std::vector<bool> trained;  // by shared value: whether it required a gradient
+
+  bool holds() const {
+    for (std::size_t i = 0; i < shared.size(); ++i)
+      if (shared[i].requires_grad() != trained[i]) return false;
+    return true;
+  }
 };
 
 struct CellPrograms::State {
@@ -64,7 +71,9 @@ CellPrograms& CellPrograms::operator=(CellPrograms&&) noexcept = default;
 
 bool CellPrograms::collects() { return collecting() && !collecting()->in_body(); }
 
-void CellPrograms::mark() const { detail::stream().cut(CutReason::scope, {}); }
+void CellPrograms::mark() const {
+  if (!collecting()) detail::stream().cut(CutReason::scope, {});
+}
 
 std::optional<Tensors> CellPrograms::instance(Tensors& inputs) {
   Collecting& scope = *collecting();
@@ -77,7 +86,7 @@ std::optional<Tensors> CellPrograms::instance(Tensors& inputs) {
     state_->pattern.push_back(std::uint64_t{out.desc} << 1 | std::uint64_t{out.grad && GradMode::enabled()});
   }
   for (const Known& known : state_->known)
-    if (known.inputs == state_->pattern) return scope.add_cell(*known.program, known.shared, state_->inputs);
+    if (known.inputs == state_->pattern && known.holds()) return scope.add_cell(*known.program, known.shared, state_->inputs);
   inputs = scope.begin_body(state_->name, state_->pure, state_->inputs);
   return std::nullopt;
 }
@@ -87,7 +96,12 @@ Tensors CellPrograms::end_body(Tensors results) {
   Collecting::Finished finished = scope.end_body(results);
   results.clear();
   state_->inputs.insert(state_->inputs.end(), finished.captured.begin(), finished.captured.end());
-  if (state_->pure && finished.repeats) state_->known.push_back({state_->pattern, finished.program, finished.shared});
+  if (state_->pure && finished.repeats) {
+    std::erase_if(state_->known, [](const Known& known) { return !known.holds(); });
+    Known known{state_->pattern, finished.program, finished.shared, {}};
+    for (const Tensor& tensor : finished.shared) known.trained.push_back(tensor.requires_grad());
+    state_->known.push_back(std::move(known));
+  }
   return scope.add_cell(*finished.program, finished.shared, state_->inputs);
 }
 

@@ -90,7 +90,12 @@ OperandRef scalar_ref(BodyOp& op, const CallOperand& operand, ScalarValue value)
   return {OperandRef::slot, 0};
 }
 
-// Another stream's, or none's, while one lives.
+[[noreturn]] void not_returned() {
+  raise<ValueError>(SiteScope::or_else({}),
+                    "a value made inside the body of a cell was not returned by it, and cannot be used outside");
+}
+
+// No scope is open while one lives.
 class Released {
  public:
   Released() : held_(std::exchange(collector, nullptr)) {}
@@ -146,6 +151,7 @@ Tensor Collecting::call_in_place(const OpCall& call) {
     return run_at_once(call);
   }
   const bool own = is_of_body(target);
+  if (!own && epoch_of(target.write_tag) != graph_.serial) not_returned();
   if (!own && body_)
     raise<ValueError>(call.site, "[{}_] the body of cell '{}' writes a value from outside; return a new one instead",
                       name_of(call.op), body_->name);
@@ -165,6 +171,11 @@ Tensor Collecting::call_in_place(const OpCall& call) {
     } else {
       value = Tensor(ValueRef::share(call.operands[1].value)).expand(target.view().dims);
     }
+    // A value of its own, whatever the source is.
+    if (own)
+      value = this->call({.op = Op::copy, .n_operands = 1, .operands = {{value.value()}}, .site = call.site});
+    else
+      value = copied(value, call.site);
   } else {
     value = this->call(fresh);
   }
@@ -216,10 +227,17 @@ Tensor Collecting::new_out(DescId desc, bool grad, std::int32_t instance) {
 OutId Collecting::operand_of(const Tensor& tensor) {
   Value& value = *tensor.value();
   if (is_collected(value)) {
-    if (epoch_of(value.write_tag) != graph_.serial)
-      raise<ValueError>(SiteScope::or_else({}),
-                        "a value made inside the body of a cell was not returned by it, and cannot be used outside");
+    if (epoch_of(value.write_tag) != graph_.serial) not_returned();
     return static_cast<OutId>(index_of(value.write_tag));
+  }
+  if (value.runs_at_once()) {  // its numbers may change before the graph runs
+    OpCall copy;
+    copy.op = Op::copy;
+    copy.n_operands = 1;
+    copy.operands[0].value = &value;
+    const Tensor now = run_at_once(copy);
+    graph_.outs.push_back({now, now.value()->desc, -1, requires_grad(*now.value())});
+    return static_cast<OutId>(graph_.outs.size() - 1);
   }
   const auto [entry, added] = outside_.try_emplace(&value, static_cast<OutId>(graph_.outs.size()));
   if (added) graph_.outs.push_back({tensor, row_major(value.desc), -1, requires_grad(value)});
@@ -323,7 +341,8 @@ Tensor Collecting::composite(Composite which, AttrId attr, std::span<const Tenso
   for (const Tensor& operand : operands) {
     const OutId id = operand_of(operand);
     const Out& out = graph_.outs[static_cast<std::size_t>(id)];
-    builder.operand(builder.add_input(out.desc, out.grad && tape));
+    // The values of a sum are one input with a gradient or without.
+    builder.operand(builder.add_input(out.desc, (out.grad || which == Composite::sum_of) && tape));
     inputs.push_back(id);
   }
   builder.add_op(op, operands.size(), tape);
@@ -426,6 +445,7 @@ void Collecting::settle(CallSite site) {
     run(graph);
   } catch (...) {
     poison(graph);
+    for (const Instance& each : graph.instances) each.program->shared.clear();
     throw;
   }
   bound_programs();
@@ -434,6 +454,7 @@ void Collecting::settle(CallSite site) {
 void Collecting::abandon() {
   body_.reset();
   poison(graph_);
+  for (const Instance& each : graph_.instances) each.program->shared.clear();
   graph_ = {};
   graph_.serial = ++last_epoch;
   outside_.clear();

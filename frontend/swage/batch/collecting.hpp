@@ -60,6 +60,9 @@ class Collecting final : public Collector {
   Finished end_body(std::span<const Tensor> results);
   void abandon_body() { body_.reset(); }
   bool in_body() const { return body_ != nullptr; }
+  void does_not_repeat() {  // the body that is open does another thing the next time
+    if (body_) body_->repeats = false;
+  }
 
   void settle(CallSite site) override;
   // Nothing of the graph can be had any more: its values are poisoned.

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include <runtime/core/error.hpp>
+#include <swage/autograd/node.hpp>
 
 namespace swage::grouping {
 namespace {
@@ -32,6 +33,11 @@ std::uint64_t hash_of(std::span<const std::uint64_t> words) {
 std::uint64_t word_of(OperandRef ref) { return std::uint64_t{ref.kind} << 32 | static_cast<std::uint32_t>(ref.index); }
 
 }  // namespace
+
+SharedIdentity::SharedIdentity(const Value& value)
+    : owner(value.owner()), offset(value.offset), desc(value.desc), grad(value.flags & Value::kRequiresGrad) {
+  if (grad && !autograd::node_of(&value)) leaf = &value;
+}
 
 OperandRef ProgramBuilder::add_input(DescId desc, bool grad) {
   program_.inputs.push_back(desc);
@@ -97,6 +103,7 @@ Program& ProgramBuilder::finish(std::string name, bool variadic) {
     key.push_back(std::bit_cast<std::uint64_t>(each.owner));
     key.push_back(static_cast<std::uint64_t>(each.offset));
     key.push_back(std::uint64_t{each.desc} << 1 | std::uint64_t{each.grad});
+    key.push_back(std::bit_cast<std::uint64_t>(each.leaf));
   }
   for (const BodyOp& op : program_.ops) {
     key.push_back(static_cast<std::uint64_t>(op.op) | static_cast<std::uint64_t>(op.composite) << 16 |

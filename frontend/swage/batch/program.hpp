@@ -82,8 +82,8 @@ struct SharedIdentity {
   std::int64_t offset = 0;
   DescId desc = 0;
   bool grad = false;
-  explicit SharedIdentity(const Value& value)
-      : owner(value.owner()), offset(value.offset), desc(value.desc), grad(value.flags & Value::kRequiresGrad) {}
+  const Value* leaf = nullptr;  // leaves that require a gradient: itself
+  explicit SharedIdentity(const Value& value);
   friend bool operator==(const SharedIdentity&, const SharedIdentity&) = default;
 };
 

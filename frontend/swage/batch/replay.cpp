@@ -12,7 +12,6 @@ namespace swage::grouping {
 namespace {
 
 constexpr std::size_t kMostTemplates = 256;  // of a program
-constexpr std::size_t kKindBits = 2, kMostInputs = 16;
 
 // Where the open window's views begin, as they are taken; null where nobody asks.
 struct StartLog {
@@ -56,7 +55,11 @@ std::int32_t use_at(const Prepared& ready, std::size_t at) {
 Tensor tensor_of(const Tape& tape, const GroupRun& run, Source source) {
   const Prepared& ready = *run.ready;
   const auto at = static_cast<std::size_t>(source.at);
-  const auto use = [&]() -> const SharedUse& { return tape.shared[static_cast<std::size_t>(use_at(ready, at))]; };
+  const auto use = [&]() -> const SharedUse& {
+    static const SharedUse none;
+    const std::int32_t which = use_at(ready, at);
+    return which < 0 ? none : tape.shared[static_cast<std::size_t>(which)];
+  };
   switch (source.kind) {
     case Source::input_pool: return tape.pool_of_input(run, at).data;
     case Source::result_pool: return tape.pool_of_result(run, at).data;
@@ -250,14 +253,25 @@ bool run_template(const Tape& tape, const GroupRun& run, WindowTemplate& window,
   return true;
 }
 
-// What groups must have in common to be told by one template: 0 where there is too much to be told.
-std::uint64_t key_of(const Tape& tape, const GroupRun& run) {
-  const Group& group = tape.group_of(run);
-  const std::size_t n_inputs = run.outside.size();
-  if (n_inputs > kMostInputs) return 0;
-  std::uint64_t key = 1;
-  for (std::size_t k = 0; k < n_inputs; ++k) key = key << kKindBits | static_cast<std::uint64_t>(tape.input_of(run, k).kind);
-  return key << 24 ^ std::uint64_t{group.count} << 1 ^ std::uint64_t{run.grad};
+// What groups must have in common to be told by one template: how inputs are had, where gradients flow, and which of the values that may be
+// one and the same are.
+std::vector<std::uint64_t> key_of(const Tape& tape, const GroupRun& run) {
+  const Prepared& ready = *run.ready;
+  std::vector<std::uint64_t> key = {std::uint64_t{tape.group_of(run).count} << 1 | std::uint64_t{run.grad}};
+  std::vector<const Value*> values;
+  for (std::size_t k = 0; k < run.outside.size(); ++k) {
+    const auto kind = tape.input_of(run, k).kind;
+    key.push_back(static_cast<std::uint64_t>(kind));
+    if (kind == GroupInput::same) values.push_back(run.outside[k].value());
+  }
+  for (std::size_t at = 0; at < ready.shared_use.size() + ready.once_use.size(); ++at)
+    key.back() = key.back() << 1 | std::uint64_t{use_at(ready, at) >= 0}, at % 32 == 31 ? key.push_back(1) : void();
+  for (const std::vector<Lane>* lanes : {&ready.shared, &ready.once})
+    for (const Lane& lane : *lanes)
+      if (lane.tensor.defined()) values.push_back(lane.tensor.value());
+  for (const Value* value : values)
+    key.push_back(static_cast<std::uint64_t>(std::ranges::find(values, value) - values.begin()));
+  return key;
 }
 
 Templates& templates_of(const Program& program) {
@@ -275,7 +289,7 @@ Tensor rows_of(const Tensor& matrix, std::int64_t first, std::int64_t n, Start s
 
 void run_group(Tape& tape, GroupRun& run) {
   Templates& templates = templates_of(*run.ready->program);
-  const std::uint64_t key = key_of(tape, run);
+  std::vector<std::uint64_t> key = key_of(tape, run);
   for (const Templates::Entry& entry : templates.entries) {
     if (entry.key != key || !runs_compiled(*entry.by->forward.path)) continue;
     if (run.grad && !runs_compiled(*entry.by->backward->path)) continue;
@@ -290,22 +304,25 @@ void run_group(Tape& tape, GroupRun& run) {
   const Calling calling(log);
   call_group(tape, run);
   Stream& stream = detail::stream();
-  if (key == 0) return stream.cut(CutReason::scope, {});
   Sketch sketch(log);
   auto by = std::make_shared<GroupTemplate>();
   if (!sketch.cut(tape, run, stream, by->forward, run.alive)) return;
   if (run.grad)
     run.by = std::move(by);  // complete when its backward pass is
   else
-    templates.add(key, std::move(by));
+    templates.add(std::move(key), std::move(by));
 }
 
 void run_group_backward(Tape& tape, GroupRun& run) {
   if (run.whole) {
     std::vector<Tensor> made;
-    const bool ran = run_template(tape, run, *run.by->backward, made);
-    invariant(ran, "a group that ran as a whole goes back as a whole");
-    return;
+    if (run_template(tape, run, *run.by->backward, made)) return;
+    // Not on this thread: the group is called again, for the tape that it leaves.
+    run.whole = false;
+    run.saved.clear();
+    run.by = nullptr;
+    call_group(tape, run);
+    detail::stream().cut(CutReason::scope, {});
   }
   StartLog log;
   const Calling calling(log);
@@ -320,11 +337,11 @@ void run_group_backward(Tape& tape, GroupRun& run) {
   templates_of(*run.ready->program).add(key_of(tape, run), run.by);
 }
 
-void Templates::add(std::uint64_t key, std::shared_ptr<GroupTemplate> by) {
+void Templates::add(std::vector<std::uint64_t> key, std::shared_ptr<GroupTemplate> by) {
   std::erase_if(entries, [](const Entry& entry) { return !runs_compiled(*entry.by->forward.path); });
   for (const Entry& entry : entries)
     if (entry.key == key && entry.by->forward.path == by->forward.path) return;
-  if (entries.size() < kMostTemplates) entries.push_back({key, std::move(by)});
+  if (entries.size() < kMostTemplates) entries.push_back({std::move(key), std::move(by)});
 }
 
 }  // namespace swage::grouping

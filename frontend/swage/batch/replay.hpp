@@ -75,11 +75,11 @@ struct GroupTemplate {
 // All templates of a program.
 struct Templates {
   struct Entry {
-    std::uint64_t key;
+    std::vector<std::uint64_t> key;
     std::shared_ptr<GroupTemplate> by;
   };
   std::vector<Entry> entries;
-  void add(std::uint64_t key, std::shared_ptr<GroupTemplate> by);
+  void add(std::vector<std::uint64_t> key, std::shared_ptr<GroupTemplate> by);
 };
 
 // Runs the group's window and cuts it: as a whole if that can be, else op by op.

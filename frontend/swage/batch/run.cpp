@@ -157,6 +157,9 @@ class Execution {
     Prepared& ready = prepared(program);
     const std::int64_t n = tape_->group_of(run).count;
     run.site_first.assign(program.ops.size(), 0);
+    for (std::size_t j = 0; j < program.outputs.size(); ++j)
+      if (const std::int32_t use = ready.use_of(program.outputs[j]); use >= 0 && program.result_grad[j])
+        tape_->shared[static_cast<std::size_t>(use)].broadcast = true;
     for (std::size_t i = 0; i < program.ops.size(); ++i) {
       const BodyOp& op = program.ops[i];
       if (!op.rows || !op.tape) continue;
@@ -166,11 +169,12 @@ class Execution {
         if (use < 0) continue;
         SharedUse& shared = tape_->shared[static_cast<std::size_t>(use)];
         const Dims& result = desc_of(op.result).dims;
-        if (op.op == Op::matmul && k == 1 && shared.outer.dim() == 2) {
-          const std::int64_t rows = shared.outer.size(1) ? result.product() / shared.outer.size(1) : 0;
+        const bool empty = result.product() == 0 || shared.outer.numel() == 0;
+        if (!empty && op.op == Op::matmul && k == 1 && shared.outer.dim() == 2) {
+          const std::int64_t rows = result.product() / shared.outer.size(1);
           ready.sites[i] = {use, false, ready.sites[i].live, rows};
           run.site_first[i] = std::exchange(shared.product_rows, shared.product_rows + rows * n);
-        } else if (op.op == Op::gather && k == 0 && takes_rows(program, op, shared.outer)) {
+        } else if (!empty && op.op == Op::gather && k == 0 && takes_rows(program, op, shared.outer)) {
           ready.sites[i] = {use, true, ready.sites[i].live, result[0]};
           run.site_first[i] = std::exchange(shared.table_rows, shared.table_rows + result[0] * n);
         } else {
@@ -300,6 +304,7 @@ class Execution {
       if (!root.defined()) root = make_root(tape_);
       attach_result(out.tensor, tape_, root, at, row, group_of_[static_cast<std::size_t>(out.instance)]);
     }
+    for (SharedUse& use : tape_->shared) use.version = use.outer.value()->owner()->version;
     if (!root.defined()) tape_->free();
     for (const Instance& each : graph_.instances) each.program->shared.clear();
   }

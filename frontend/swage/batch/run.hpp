@@ -28,8 +28,9 @@ struct Pool {
 
 // A shared value that a gradient flows to.
 struct SharedUse {
-  Tensor outer;  // as the program around the graph knows it: an operand of the root
-  Tensor plain;  // the same numbers, without a tape
+  Tensor outer;               // as the program around the graph knows it: an operand of the root
+  Tensor plain;               // the same numbers, without a tape
+  std::uint32_t version = 0;  // of its storage, when the graph had run
   // Its uses as a matrix of a product, or as a table of which rows are taken: what the products' rows or the rows' numbers were, and their
   // gradients, each use at its own place.
   std::int64_t product_rows = 0, table_rows = 0;  // of all groups

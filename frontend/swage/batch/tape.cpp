@@ -100,11 +100,18 @@ void Tape::add_gradient(std::int32_t pool, std::int64_t row, const Tensor& gradi
 
 void Tape::run_backward() {
   running = false;
+  for (const SharedUse& use : shared)
+    if (use.product_rows && use.outer.value()->owner()->version != use.version)
+      raise<AutogradError>(
+          SiteScope::or_else({}),
+          "[backward] a matrix of shape {} that a batch scope multiplied by was changed in place afterwards, and the "
+          "gradient needs it; change it after backward",
+          to_string(use.outer.sizes()));
   Stream& stream = detail::stream();
   stream.cut(CutReason::scope, {});
   for (std::size_t g = groups.size(); g-- > 0;) {
     clear_uses(groups[g], !reached[g]);
-    if (!reached[g]) continue;
+    if (!reached[g] || !groups[g].grad) continue;
     for (const std::int32_t producer : groups[g].producers) reached[static_cast<std::size_t>(producer)] = true;
     run_group_backward(*this, groups[g]);
   }
