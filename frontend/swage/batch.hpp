@@ -38,7 +38,7 @@ namespace swage {
 namespace grouping {
 
 class Collecting;
-struct Program;
+struct CellProgram;
 using Tensors = detail::PoolVector<Tensor>;
 
 // Opens a scope unless one is open, or batching is off.

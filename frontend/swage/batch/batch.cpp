@@ -45,7 +45,7 @@ Tensor as_input(std::int64_t number) {
 // What the body does with inputs of these shapes, as long as the same gradients are wanted.
 struct Known {
   std::vector<std::uint64_t> inputs;  // descriptor and gradient of each; the mode
-  std::shared_ptr<Program> program;
+  std::shared_ptr<CellProgram> program;
   std::vector<Tensor> shared;
   std::vector<bool> trained;  // by shared value: whether it required a gradient
 

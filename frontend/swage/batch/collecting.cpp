@@ -252,13 +252,13 @@ std::int32_t Collecting::depth_of(std::span<const OutId> inputs) const {
   return depth;
 }
 
-void Collecting::bind(Program& program, std::span<const Tensor> shared) {
+void Collecting::bind(CellProgram& program, std::span<const Tensor> shared) {
   if (program.bound_to == graph_.serial) return;
   program.bound_to = graph_.serial;
   program.shared.assign(shared.begin(), shared.end());
 }
 
-detail::PoolVector<Tensor> Collecting::add_cell(Program& program, std::span<const Tensor> shared,
+detail::PoolVector<Tensor> Collecting::add_cell(CellProgram& program, std::span<const Tensor> shared,
                                                 std::span<const OutId> inputs) {
   bind(program, shared);
   const auto number = static_cast<std::int32_t>(graph_.instances.size());
@@ -275,7 +275,7 @@ detail::PoolVector<Tensor> Collecting::add_cell(Program& program, std::span<cons
 
 Tensor Collecting::add_single(ProgramBuilder& builder, std::string name, std::span<const OutId> inputs, bool variadic) {
   builder.add_output({OperandRef::local, 0});
-  Program& program = builder.finish(std::move(name), variadic);
+  CellProgram& program = builder.finish(std::move(name), variadic);
   return add_cell(program, builder.shared(), inputs).front();
 }
 
@@ -416,7 +416,7 @@ Collecting::Finished Collecting::end_body(std::span<const Tensor> results) {
     detail::require_defined({}, body_->name, result, "a result");
     body_->builder.add_output(body_operand(result, Op::none, 0));
   }
-  Program& program = body_->builder.finish(std::string(body_->name));
+  CellProgram& program = body_->builder.finish(std::string(body_->name));
   static_cast<void>(program);
   Finished finished{body_->builder.finished(),
                     {body_->builder.shared().begin(), body_->builder.shared().end()},

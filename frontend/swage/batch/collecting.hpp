@@ -45,14 +45,14 @@ class Collecting final : public Collector {
   Tensor composite(Composite which, AttrId attr, std::span<const Tensor> operands, DescId result, CallSite site);
 
   // An instance of a cell. `program` may be of an earlier graph: `shared` are then the values that it shares.
-  detail::PoolVector<Tensor> add_cell(Program& program, std::span<const Tensor> shared, std::span<const OutId> inputs);
+  detail::PoolVector<Tensor> add_cell(CellProgram& program, std::span<const Tensor> shared, std::span<const OutId> inputs);
   OutId operand_of(const Tensor& tensor);  // as an input
   const Out& out(OutId id) const { return graph_.outs[static_cast<std::size_t>(id)]; }
 
   // The body of a cell: what is called from now on belongs to it. Gives a tensor for each input.
   detail::PoolVector<Tensor> begin_body(std::string_view name, bool pure, std::span<const OutId> inputs);
   struct Finished {
-    std::shared_ptr<Program> program;
+    std::shared_ptr<CellProgram> program;
     std::vector<Tensor> shared;
     std::vector<OutId> captured;  // inputs behind those that were given
     bool repeats = true;
@@ -78,7 +78,7 @@ class Collecting final : public Collector {
   Tensor new_out(DescId desc, bool grad, std::int32_t instance);
   Tensor new_local(OperandRef ref, DescId desc, bool grad);
   Tensor add_single(ProgramBuilder& builder, std::string name, std::span<const OutId> inputs, bool variadic);
-  void bind(Program& program, std::span<const Tensor> shared);
+  void bind(CellProgram& program, std::span<const Tensor> shared);
   std::int32_t depth_of(std::span<const OutId> inputs) const;
 
   Graph graph_;

@@ -20,7 +20,7 @@ struct Out {
 };
 
 struct Instance {
-  Program* program = nullptr;
+  CellProgram* program = nullptr;
   std::uint32_t first_input = 0, n_inputs = 0;  // in Graph::inputs
   OutId first_out = 0;
   std::int32_t depth = 0;  // longest way from a value from outside

@@ -15,12 +15,6 @@ namespace {
 void write(const Tensor& to, const Tensor& from) { detail::call_in_place({}, Op::assign, {to, from}); }
 void add(const Tensor& to, const Tensor& from) { detail::call_in_place({}, Op::add, {to, from}); }
 
-Dims with_rows(std::int64_t n, const Dims& dims) {
-  Dims all = {n};
-  for (const std::int64_t extent : dims) all.push_back(extent);
-  return all;
-}
-
 // Of a product with a shared matrix. Operand 1 is the tape's token: it makes sure that the rows are kept where `a` needs no gradient.
 struct ProductGradient final : autograd::CustomGradient {
   Tape* tape = nullptr;  // which owns this
@@ -176,7 +170,7 @@ class Call {
 
   Tape& tape_;
   GroupRun& run_;
-  const Program& program_;
+  const CellProgram& program_;
   std::int64_t n_;
   std::vector<Lane> inputs_, locals_;
 };

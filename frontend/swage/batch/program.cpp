@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMostPrograms = 8192;
 
 struct Known {
-  std::unordered_multimap<std::uint64_t, std::shared_ptr<Program>> by_hash;
+  std::unordered_multimap<std::uint64_t, std::shared_ptr<CellProgram>> by_hash;
   std::uint32_t next_id = 1;
 };
 Known& known() {
@@ -93,7 +93,7 @@ void ProgramBuilder::add_output(OperandRef ref) {
   program_.result_grad.push_back(grad_of(ref));
 }
 
-Program& ProgramBuilder::finish(std::string name, bool variadic) {
+CellProgram& ProgramBuilder::finish(std::string name, bool variadic) {
   std::vector<std::uint64_t> key;
   key.reserve(8 + program_.ops.size() * 8);
   key.push_back(program_.inputs.size() << 32 | std::uint64_t{variadic} << 31 | program_.outputs.size());
@@ -122,7 +122,7 @@ Program& ProgramBuilder::finish(std::string name, bool variadic) {
       finished_ = at->second;
       return *finished_;
     }
-  finished_ = std::make_shared<Program>(program_);
+  finished_ = std::make_shared<CellProgram>(program_);
   finished_->name = std::move(name);
   finished_->key = std::move(key);
   finished_->variadic = variadic;

@@ -45,13 +45,13 @@ struct BodyOp {
   DType scalar_class = DType::f64;
   AttrId attr = 0;
   DescId result = 0;                   // of one instance
-  std::uint32_t first = 0, count = 0;  // operands, in Program::operands
+  std::uint32_t first = 0, count = 0;  // operands, in CellProgram::operands
   ScalarValue scalar{};
   std::int64_t start = 0;
   CallSite site;
 };
 
-struct Program : std::enable_shared_from_this<Program> {
+struct CellProgram : std::enable_shared_from_this<CellProgram> {
   std::string name;  // of the cell, or of the op
   std::uint32_t id = 0;
   std::vector<BodyOp> ops;
@@ -104,14 +104,14 @@ class ProgramBuilder {
   std::span<const Tensor> shared() const { return program_.shared; }
 
   // The one program like this, made if there is none; the shared values come back in `shared()`.
-  Program& finish(std::string name, bool variadic = false);
-  std::shared_ptr<Program> finished() const { return finished_; }
+  CellProgram& finish(std::string name, bool variadic = false);
+  std::shared_ptr<CellProgram> finished() const { return finished_; }
 
  private:
-  Program program_;
+  CellProgram program_;
   std::vector<SharedIdentity> identities_;
   std::vector<bool> local_grad_;
-  std::shared_ptr<Program> finished_;
+  std::shared_ptr<CellProgram> finished_;
 };
 
 // Where a graph may be forgotten: drops programs once there are too many; those that are held elsewhere live on.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <runtime/engine/interpreter.hpp>
 #include <runtime/engine/recorder.hpp>
 #include <runtime/trace/trace.hpp>
 #include <swage/autograd/grad_mode.hpp>
@@ -179,7 +180,7 @@ class Sketch {
       if (kind_of(key.op) == OpKind::random) return false;
       if (kind_of(key.op) != OpKind::view) continue;
       WindowTemplate::View view{i, trace.operand(i, 0), 0, 0, {}};
-      const std::int64_t moved = into.halves[i].offset - offset_of(trace, into, view.operand);
+      const std::int64_t moved = into.halves[i].offset - result_offset(trace, view.operand, into.halves);
       const auto logged = std::ranges::find(starts_, i, &std::pair<RecordIndex, Start>::first);
       if (logged != starts_.end()) {
         view.start = logged->second;
@@ -191,12 +192,6 @@ class Sketch {
       into.views.push_back(view);
     }
     return true;
-  }
-  static std::int64_t offset_of(const Trace& trace, const WindowTemplate& window, RecordIndex i) {
-    while (trace.keys[i].in_place()) i = trace.operand(i, 0);
-    const bool carries = trace.is_input(i) || kind_of(trace.keys[i].op) == OpKind::view;
-    if (!carries) return 0;
-    return trace.is_input(i) ? window.halves[i].result->offset : window.halves[i].offset;
   }
 
   bool find_made(const Trace& trace, WindowTemplate& into, std::vector<const Value*>& alive) const {
@@ -234,18 +229,12 @@ bool run_template(const Tape& tape, const GroupRun& run, WindowTemplate& window,
     Value* const value = tensor_of(tape, run, input.source).value();
     if (!value || value->desc != input.desc) return false;
     window.halves[input.record].result = value;
+    window.halves[input.record].offset = value->offset;
   }
   const Trace& trace = trace_of(*window.path);
-  for (const WindowTemplate::View& view : window.views) {
-    RecordIndex from = view.operand;
-    while (trace.keys[from].in_place()) from = trace.operand(from, 0);
-    std::int64_t offset = view.fixed + number_of(tape, run, view.start) * view.stride;
-    if (trace.is_input(from))
-      offset += window.halves[from].result->offset;
-    else if (kind_of(trace.keys[from].op) == OpKind::view)
-      offset += window.halves[from].offset;
-    window.halves[view.record].offset = offset;
-  }
+  for (const WindowTemplate::View& view : window.views)
+    window.halves[view.record].offset =
+        result_offset(trace, view.operand, window.halves) + view.fixed + number_of(tape, run, view.start) * view.stride;
   std::vector<ValueRef> results(window.made.size());
   if (!detail::stream().run_whole(*window.path, window.halves, window.made, results, CutReason::scope, {})) return false;
   for (ValueRef& result : results) made.emplace_back(std::move(result));
@@ -274,7 +263,7 @@ std::vector<std::uint64_t> key_of(const Tape& tape, const GroupRun& run) {
   return key;
 }
 
-Templates& templates_of(const Program& program) {
+Templates& templates_of(const CellProgram& program) {
   if (!program.templates) program.templates = std::make_shared<Templates>();
   return *program.templates;
 }

@@ -14,11 +14,6 @@
 namespace swage::grouping {
 namespace {
 
-Dims with_rows(std::int64_t n, const Dims& dims) {
-  Dims all = {n};
-  for (const std::int64_t extent : dims) all.push_back(extent);
-  return all;
-}
 Dims shifted(std::span<const std::int64_t> dims) {
   Dims all;
   for (const std::int64_t d : dims) all.push_back(d + 1);
@@ -51,7 +46,7 @@ Tensor merged(const Lane& lane) {
 
 class Application {
  public:
-  Application(const Program& program, const BodyOp& op, std::span<const Lane> lanes, std::int64_t n)
+  Application(const CellProgram& program, const BodyOp& op, std::span<const Lane> lanes, std::int64_t n)
       : program_(program), op_(op), lanes_(lanes), n_(n), attribute_(attribute_of(op.attr)) {}
 
   Tensor run() const {
@@ -175,7 +170,7 @@ class Application {
     fail(__FILE__, __LINE__, "a composite has no rule for rows");
   }
 
-  const Program& program_;
+  const CellProgram& program_;
   const BodyOp& op_;
   std::span<const Lane> lanes_;
   std::int64_t n_;
@@ -183,7 +178,7 @@ class Application {
 };
 
 // As the program called it, on values that are the same for all instances.
-Tensor apply_once(const Program& program, const BodyOp& op, std::span<const Lane> lanes) {
+Tensor apply_once(const CellProgram& program, const BodyOp& op, std::span<const Lane> lanes) {
   const auto refs = program.operands_of(op);
   const SiteScope scope(op.site);
   if (op.composite != Composite::none) {
@@ -216,13 +211,15 @@ Tensor apply_once(const Program& program, const BodyOp& op, std::span<const Lane
 
 }  // namespace
 
-Lane apply(const Program& program, const BodyOp& op, std::span<const Lane> operands, std::int64_t n) {
+Dims with_rows(std::int64_t n, const Dims& dims) {
+  Dims all = {n};
+  for (const std::int64_t extent : dims) all.push_back(extent);
+  return all;
+}
+
+Lane apply(const CellProgram& program, const BodyOp& op, std::span<const Lane> operands, std::int64_t n) {
   if (!op.rows) return {apply_once(program, op, operands), false};
-  if (op.op == Op::reshape) {
-    Dims sizes = {n};
-    for (const std::int64_t extent : desc_of(op.result).dims) sizes.push_back(extent);
-    return {operands[0].tensor, true, sizes};
-  }
+  if (op.op == Op::reshape) return {operands[0].tensor, true, with_rows(n, desc_of(op.result).dims)};
   return {Application(program, op, operands, n).run(), true};
 }
 

@@ -20,7 +20,9 @@ struct Lane {
   Tensor get() const { return as(sizes()); }
 };
 
+// The extents of n rows of such.
+Dims with_rows(std::int64_t n, const Dims& dims);
 // The result for n instances; `rows` unless no operand has rows. Runs with differentiation as it is.
-Lane apply(const Program& program, const BodyOp& op, std::span<const Lane> operands, std::int64_t n);
+Lane apply(const CellProgram& program, const BodyOp& op, std::span<const Lane> operands, std::int64_t n);
 
 }  // namespace swage::grouping

@@ -83,7 +83,7 @@ class Execution {
     return static_cast<std::int32_t>(tape_->shared.size() - 1);
   }
 
-  Prepared& prepared(const Program& program) {
+  Prepared& prepared(const CellProgram& program) {
     for (const auto& ready : tape_->prepared)
       if (ready->program.get() == &program) return *ready;
     tape_->prepared.push_back(std::make_unique<Prepared>());
@@ -93,7 +93,7 @@ class Execution {
 
   void prepare_programs() {
     for (const Group& group : schedule_->groups) {
-      const Program& program = program_of(group);
+      const CellProgram& program = program_of(group);
       Prepared& ready = prepared(program);
       if (ready.once.size() == program.ops.size()) continue;
       for (const Tensor& tensor : program.shared) {
@@ -108,7 +108,7 @@ class Execution {
           std::vector<Lane> lanes;
           for (const OperandRef& ref : program.operands_of(op)) lanes.push_back(ready.lane_of(ref));
           const GradModeGuard mode(op.tape);
-          lane = op.count == 0 ? Lane{made(op), false} : apply(program, op, lanes, 1);
+          lane = apply(program, op, lanes, 1);
         }
         ready.once_use.push_back(lane.tensor.defined() ? use_of(lane.tensor) : -1);
         ready.once.push_back(std::move(lane));
@@ -118,7 +118,7 @@ class Execution {
     for (SharedUse& use : tape_->shared) use.plain = use.outer.detach();
   }
   // Ops that gradients reach, from the results on backwards.
-  static void find_live(const Program& program, Prepared& ready) {
+  static void find_live(const CellProgram& program, Prepared& ready) {
     const auto reach = [&](OperandRef ref) {
       if (ref.kind == OperandRef::local) ready.sites[static_cast<std::size_t>(ref.index)].live = true;
     };
@@ -127,17 +127,9 @@ class Execution {
     for (std::size_t i = program.ops.size(); i-- > 0;)
       if (ready.sites[i].live && program.ops[i].tape) std::ranges::for_each(program.operands_of(program.ops[i]), reach);
   }
-  static Tensor made(const BodyOp& op) {
-    OpCall call;
-    call.op = op.op;
-    call.attr = op.attr;
-    call.scalar = op.scalar;
-    call.site = op.site;
-    return detail::emit(call);
-  }
 
   // Whole rows of a table: the index is a column, expanded along them. `embedding` asks so.
-  static bool takes_rows(const Program& program, const BodyOp& op, const Tensor& table) {
+  static bool takes_rows(const CellProgram& program, const BodyOp& op, const Tensor& table) {
     const Dims& result = desc_of(op.result).dims;
     const OperandRef index = program.operands_of(op)[1];
     if (attribute_of(op.attr).ints[0] != 0 || table.dim() != 2 || result[1] != table.size(1)) return false;
@@ -153,7 +145,7 @@ class Execution {
 
   // Where shared matrices and tables are used, and each group's rows among all uses; other uses are summed as they come.
   void place_uses(GroupRun& run) {
-    const Program& program = *run.ready->program;
+    const CellProgram& program = *run.ready->program;
     Prepared& ready = prepared(program);
     const std::int64_t n = tape_->group_of(run).count;
     run.site_first.assign(program.ops.size(), 0);
@@ -211,7 +203,7 @@ class Execution {
     copy_dense({from.value()->address(), &from.value()->view()}, to);
   }
 
-  const Program& program_of(const Group& group) const { return *instance(group, 0).program; }
+  const CellProgram& program_of(const Group& group) const { return *instance(group, 0).program; }
   const Instance& instance(const Group& group, std::uint32_t i) const {
     return graph_.instances[static_cast<std::size_t>(schedule_->order[group.first + i])];
   }
@@ -221,7 +213,7 @@ class Execution {
     tape_->groups.resize(schedule_->groups.size());
     for (std::size_t g = 0; g < schedule_->groups.size(); ++g) {
       const Group& group = schedule_->groups[g];
-      const Program& program = program_of(group);
+      const CellProgram& program = program_of(group);
       GroupRun& run = tape_->groups[g];
       run.group = static_cast<std::uint32_t>(g);
       run.ready = &prepared(program);
@@ -251,7 +243,7 @@ class Execution {
   }
 
   void take_outside(const Group& group, GroupRun& run, std::size_t k) {
-    const Program& program = program_of(group);
+    const CellProgram& program = program_of(group);
     const GroupInput& input = schedule_->inputs[group.first_input + k];
     if (input.kind == GroupInput::same)
       run.outside[k] = graph_.outs[static_cast<std::size_t>(graph_.inputs_of(instance(group, 0))[k])].tensor;
@@ -268,7 +260,7 @@ class Execution {
   }
 
   void find_producers(const Group& group, GroupRun& run) const {
-    const Program& program = *run.ready->program;
+    const CellProgram& program = *run.ready->program;
     for (std::uint32_t i = 0; i < group.count; ++i) {
       const auto inputs = graph_.inputs_of(instance(group, i));
       for (std::size_t k = 0; k < inputs.size(); ++k) {
@@ -325,7 +317,6 @@ void run(Graph& graph) {
   const GradModeGuard mode(true);
   execution.run();
   ++stats.graphs;
-
   stats.instances += graph.instances.size();
   stats.groups += execution.groups();
   stats.schedule_ns += scheduled - start;

@@ -43,7 +43,7 @@ struct SharedUse {
 
 // What a program is in one graph: its shared values, computed once, and where those that need a gradient are used.
 struct Prepared {
-  std::shared_ptr<const Program> program;
+  std::shared_ptr<const CellProgram> program;
   std::vector<Lane> shared;              // its shared values
   std::vector<Lane> once;                // by op: results of ops without rows
   std::vector<std::int32_t> shared_use;  // by shared value; −1: no gradient

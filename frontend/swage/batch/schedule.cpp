@@ -68,7 +68,7 @@ class Agenda {
  public:
   explicit Agenda(const Graph& graph) : graph_(graph), kind_(graph.instances.size()), pending_(graph.instances.size()) {
     const std::size_t n = graph.instances.size();
-    std::unordered_map<const Program*, std::int32_t> kinds;
+    std::unordered_map<const CellProgram*, std::int32_t> kinds;
     std::vector<std::uint32_t> uses(n + 1);
     for (std::size_t i = 0; i < n; ++i) {
       const Instance& instance = graph.instances[i];
@@ -159,7 +159,7 @@ class Layout {
  private:
   static constexpr std::int32_t kWanted = -2;
 
-  const Program& program_of(const Group& group) const { return *instance(group, 0).program; }
+  const CellProgram& program_of(const Group& group) const { return *instance(group, 0).program; }
   const Instance& instance(const Group& group, std::uint32_t i) const {
     return graph_.instances[static_cast<std::size_t>(to_.order[group.first + i])];
   }
@@ -177,11 +177,11 @@ class Layout {
         f(inputs[k]);
     }
   }
-  static std::size_t inputs_in(const Program& program) { return program.variadic ? 1 : program.inputs.size(); }
+  static std::size_t inputs_in(const CellProgram& program) { return program.variadic ? 1 : program.inputs.size(); }
 
   // Values from outside that need no gradient are staged where a group takes nothing else; all other values stand in pools.
   void classify(Group& group) {
-    const Program& program = program_of(group);
+    const CellProgram& program = program_of(group);
     group.first_input = static_cast<std::uint32_t>(to_.inputs.size());
     for (std::size_t k = 0; k < inputs_in(program); ++k) {
       bool outside = true, same = !program.variadic && group.count > 1;
@@ -220,7 +220,7 @@ class Layout {
     return std::exchange(layout.rows, layout.rows + count);
   }
   void place_results(Group& group) {
-    const Program& program = program_of(group);
+    const CellProgram& program = program_of(group);
     group.first_row = static_cast<std::uint32_t>(to_.result_rows.size());
     for (std::size_t j = 0; j < program.results.size(); ++j) {
       const OutId lead = instance(group, 0).first_out + static_cast<OutId>(j);
@@ -237,7 +237,7 @@ class Layout {
   }
   // Where one input has to be gathered, small rows of the others are too: a trace has then two forms, not one for each pattern.
   void find_rows(const Group& group) {
-    const Program& program = program_of(group);
+    const CellProgram& program = program_of(group);
     bool scattered = false;
     for (std::size_t k = 0; k < inputs_in(program); ++k)
       if (find_rows(group, k, false)) scattered |= to_.inputs[group.first_input + k].kind == GroupInput::gathered;
