@@ -30,11 +30,11 @@ double percentile(const std::vector<double>& sorted, double fraction) {
   return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
 }
 
-void Report::set_step_times(std::vector<double> microseconds, std::int64_t units_per_step) {
+void Report::set_step_times(std::vector<double> microseconds, std::int64_t units) {
   if (microseconds.empty()) return;
   const double total = std::accumulate(microseconds.begin(), microseconds.end(), 0.0);
   first_step_ms = microseconds.front() / 1000;
-  units_per_s = static_cast<double>(units_per_step) * static_cast<double>(microseconds.size()) / total * 1e6;
+  units_per_s = static_cast<double>(units) / total * 1e6;
   std::sort(microseconds.begin(), microseconds.end());
   step_us_p50 = percentile(microseconds, 0.5);
   step_us_p99 = percentile(microseconds, 0.99);

@@ -36,7 +36,7 @@ struct Report {
   std::string digest;
   std::map<std::string, double> figures;  // of this workload alone, such as accuracy
 
-  void set_step_times(std::vector<double> microseconds, std::int64_t units_per_step);
+  void set_step_times(std::vector<double> microseconds, std::int64_t units);  // of all steps together
 };
 
 inline constexpr std::size_t kFirstLosses = 5;

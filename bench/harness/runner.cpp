@@ -125,9 +125,11 @@ class Run {
     std::vector<double> times;
     times.reserve(static_cast<std::size_t>(fewest_steps_));
     double total = 0;
+    std::int64_t units = 0;
     for (std::int64_t i = 1; i <= fewest_steps_ || total < settings_.seconds * 1e6; ++i) {
       times.push_back(step(*workload));
       total += times.back();
+      units += workload->units_per_step();
       note_values(i);
       if (i == fewest_steps_ && settings_.seconds > 0 && settings_.save.empty()) finish_digest(*workload);
       if (i == settling) {
@@ -143,7 +145,7 @@ class Run {
     if (thread_use().allocations) report_.allocs_per_step = static_cast<double>(allocations_) / settled_steps;
     report_.break_even_step = break_even_.step();
     report_.peak_bytes = memory_stats().peak_bytes;
-    report_.set_step_times(std::move(times), workload->units_per_step());
+    report_.set_step_times(std::move(times), units);
     count(before, settled);
     count_compilations();
     if (!settings_.save.empty())

@@ -27,8 +27,9 @@ struct WorkloadOptions {
   std::string size = "full";      // or small: a model that tests can afford
   bool random_batches = false;    // digits, transformer: every step takes a batch of a random size
   std::filesystem::path data = default_data_folder();
-  std::int64_t bulk = 1;   // treelstm: sentences a step
-  bool rehearsal = false;  // set by the harness: this instance warms up and is not the one that is measured
+  std::int64_t bulk = 1;    // treelstm, tagger, char_tagger: sentences a step
+  std::int64_t batch = 64;  // rnnlm: sentences a step
+  bool rehearsal = false;   // set by the harness: this instance warms up and is not the one that is measured
 
   bool small() const { return size == "small"; }
 
@@ -76,7 +77,7 @@ class Workload {
 
   // One step. Ends by settling what it returns: with `optimizer.step()` or `swage::step()`.
   virtual StepOutputs step() = 0;
-  virtual std::int64_t units_per_step() const = 0;
+  virtual std::int64_t units_per_step() const = 0;  // of the latest step, where they differ
 
   virtual WorkloadState state() { return {}; }
   // Takes over what `state()` gave in another process. Raises a swage::Error where it is not of this workload.

@@ -22,6 +22,8 @@ std::unique_ptr<Workload> make_axpy(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_adam_update(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_novel(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_stochastic_depth(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_tagger(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_char_tagger(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_treelstm(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
 

@@ -7,7 +7,7 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::array<WorkloadInfo, 19> kWorkloads = {{
+constexpr std::array<WorkloadInfo, 21> kWorkloads = {{
     {"seed_rnn", "one step of a recurrent network on fresh numbers, forward and backward", "steps", 5000, make_seed_rnn},
     {"mlp", "784-512-512-10, ReLU, batch 64, trained by --optimizer sgd or adam", "samples", 300, make_mlp},
     {"convnet", "3 x (convolution, batch norm, ReLU) on --image 32x32x3 or 8x8x1, batch 32", "samples", 60, make_convnet},
@@ -27,6 +27,8 @@ constexpr std::array<WorkloadInfo, 19> kWorkloads = {{
     {"novel", "a fresh random graph of 20 to 60 ops with fresh extents in every step", "graphs", 2000, make_novel},
     {"varlen", "a recurrent network over sequences of 5 to 44 elements", "steps", 600, make_varlen},
     {"treelstm", "sentiment by a binary Tree-LSTM, a new tree for every sentence", "sentences", 1000, make_treelstm},
+    {"tagger", "tags of words by a bidirectional LSTM, sentences of any length", "words", 1000, make_tagger},
+    {"char_tagger", "likewise; a second such LSTM spells rare words by their bytes", "words", 500, make_char_tagger},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 }};
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <fstream>
+#include <string>
 #include <string_view>
 
 #include <swage/swage.hpp>
@@ -56,12 +57,6 @@ class Parser {
 };
 
 }  // namespace
-
-std::int32_t Vocabulary::number_of(const std::string& word) {
-  if (const auto found = numbers.find(word); found != numbers.end()) return found->second;
-  if (!grows) return 0;
-  return numbers.emplace(word, static_cast<std::int32_t>(numbers.size()) + 1).first->second;
-}
 
 std::vector<Tree> read_trees(const std::filesystem::path& file, Vocabulary& vocabulary) {
   std::ifstream in(file);

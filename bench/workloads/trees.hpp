@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
-#include <unordered_map>
 #include <vector>
+
+#include <bench/workloads/vocabulary.hpp>
 
 namespace swage::bench {
 
@@ -19,14 +19,6 @@ struct TreeNode {
 struct Tree {
   std::vector<TreeNode> nodes;  // children before parents; the root is the last
   std::int64_t words() const { return (static_cast<std::int64_t>(nodes.size()) + 1) / 2; }
-};
-
-// Words by number, in order of first appearance; 0 is for those that are not known.
-struct Vocabulary {
-  std::unordered_map<std::string, std::int32_t> numbers;
-  bool grows = true;  // whether new words are added
-  std::int32_t number_of(const std::string& word);
-  std::int64_t size() const { return static_cast<std::int64_t>(numbers.size()) + 1; }
 };
 
 // Raises IoError where the file cannot be read, ValueError with the line where it is no tree.

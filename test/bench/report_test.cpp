@@ -44,12 +44,12 @@ TEST(Report, StepTimesBecomePercentilesAndARate) {
   Report report;
   std::vector<double> times;
   for (int i = 100; i >= 1; --i) times.push_back(i);
-  report.set_step_times(times, 10);
+  report.set_step_times(times, 1000);
   EXPECT_DOUBLE_EQ(report.step_us_p50, 50);
   EXPECT_DOUBLE_EQ(report.step_us_p99, 99);
   EXPECT_DOUBLE_EQ(report.step_us_max, 100);
   EXPECT_DOUBLE_EQ(report.first_step_ms, 0.1);
-  EXPECT_DOUBLE_EQ(report.units_per_s, 10 * 100 / 5050e-6);
+  EXPECT_DOUBLE_EQ(report.units_per_s, 1000 / 5050e-6);
 }
 
 TEST(Report, PercentilesOfFewValues) {
