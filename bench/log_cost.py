@@ -4,37 +4,69 @@
     python3 bench/log_cost.py [--build BUILD] [--rounds N] [--seconds S] [--instructions] [WORKLOAD…]
 
 By time: pairs of runs that alternate, the ratio of each pair's median steps, and the median of the ratios. By instructions (valgrind's callgrind,
-kernels and code for AVX2, which is all that it knows): two runs of different length on each side; the difference is what the steps between take.
+kernels and code for AVX2, which is all that it knows): callgrind counts for a while once the run is warm, inside steps alone.
 Nothing else should run meanwhile; instructions do not mind.
 """
 
 import argparse
+import glob
 import json
 import os
 import re
 import statistics
 import subprocess
 import tempfile
+import time
 
-# Words of a workload; steps of the short and the long run under callgrind.
-WORKLOADS = {"seed_rnn": ("seed_rnn", 2000, 12000), "mlp": ("mlp --optimizer sgd", 40, 140), "digits": ("digits", 150, 650)}
+# The words of a workload and the function that is a step of it.
+WORKLOADS = {"seed_rnn": ("seed_rnn", "SeedRnn"), "mlp": ("mlp --optimizer sgd", "Mlp"), "digits": ("digits", "Digits")}
+
+# Under valgrind: seconds until the run is surely warm (the runner warms up for 20 at most), those counted, and those of the measured part.
+WARM_AFTER, COUNTED, MEASURED = 100, 60, 190
 
 
-def run(build: str, words: str, log: str, *more: str, tool: tuple = (), **environment: str) -> subprocess.CompletedProcess:
+def start(build: str, words: str, log: str, *more: str, tool: tuple = (), **environment: str) -> subprocess.Popen:
     command = [*tool, f"{build}/bin/swage", "run", *words.split(), "--tier", "warm", "--json", *more]
     env = {**os.environ, "SWAGE_LOG": log, "SWAGE_CACHE": "off", **environment}
-    return subprocess.run(command, env=env, check=True, text=True, capture_output=True)
+    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def result(process: subprocess.Popen) -> dict:
+    out, _ = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit(f"log_cost: {' '.join(process.args)} ended with {process.returncode}")
+    return json.loads(out.splitlines()[-1])
 
 
 def step_us(build: str, words: str, log: str, seconds: float) -> float:
-    out = run(build, words, log, "--seconds", str(seconds)).stdout
-    return json.loads(out.splitlines()[-1])["step_us"]["p50"]
+    return result(start(build, words, log, "--seconds", str(seconds)))["step_us"]["p50"]
 
 
-def instructions(build: str, words: str, log: str, steps: int) -> int:
-    tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-    err = run(build, words, log, "--steps", str(steps), tool=tool, SWAGE_ISA="avx2").stderr
-    return int(re.search(r"Collected : (\d+)", err).group(1))
+# From the dump that holds what was counted: all of it, over the calls of the step.
+def of_a_step(folder: str, step: str) -> float:
+    for dump in glob.glob(os.path.join(folder, "callgrind.out*")):
+        with open(dump, encoding="utf-8") as file:
+            text = file.read()
+        total = int(re.search(r"^totals: (\d+)", text, re.MULTILINE).group(1))
+        named = re.search(rf"fn=\((\d+)\) .*::{step}::step\(\)$", text, re.MULTILINE)  # later on by its number alone
+        calls = named and sum(int(n) for n in re.findall(rf"^cfn=\({named.group(1)}\).*\ncalls=(\d+)", text, re.MULTILINE))
+        if total and calls:
+            return total / calls
+    raise SystemExit(f"log_cost: callgrind saw no step of {step}")
+
+
+def instructions(build: str, words: str, step: str, log: str, folder: str) -> float:
+    out = os.path.join(folder, "callgrind.out")
+    function = f"*::{step}::step()"
+    tool = ("valgrind", "--tool=callgrind", "--instr-atstart=no", f"--toggle-collect={function}", f"--callgrind-out-file={out}")
+    process = start(build, words, log, "--seconds", str(MEASURED), tool=tool, SWAGE_ISA="avx2")
+    for seconds, switch in ((WARM_AFTER, "on"), (COUNTED, "off")):
+        time.sleep(seconds)
+        subprocess.run(["callgrind_control", "-i", switch, str(process.pid)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["callgrind_control", "-d", str(process.pid)], check=True, stdout=subprocess.DEVNULL)
+    if result(process)["compiled_op_share"] < 0.5:
+        raise SystemExit(f"log_cost: {words} was not warm")
+    return of_a_step(folder, step)
 
 
 def main() -> None:
@@ -46,12 +78,15 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", default=[], help=", ".join(WORKLOADS))
     options = parser.parse_args()
     for name in options.workloads or WORKLOADS:
-        words, short, long = WORKLOADS[name]
+        words, step = WORKLOADS[name]
         with tempfile.TemporaryDirectory() as folder:
             log = os.path.join(folder, "run.swagelog")
             if options.instructions:
-                a_step = {kind: (instructions(options.build, words, where, long) - instructions(options.build, words, where, short)) / (long - short)
-                          for kind, where in (("on", log), ("off", "off"))}
+                a_step = {}
+                for kind, where in (("on", log), ("off", "off")):
+                    dumps = os.path.join(folder, kind)
+                    os.mkdir(dumps)
+                    a_step[kind] = instructions(options.build, words, step, where, dumps)
                 print(f"{name}: {a_step['on']:.0f} instructions a step with the log, {a_step['off']:.0f} without: "
                       f"{100 * (a_step['on'] / a_step['off'] - 1):+.2f} %", flush=True)
                 continue

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,9 +28,10 @@ struct WorkloadOptions {
   std::string size = "full";      // or small: a model that tests can afford
   bool random_batches = false;    // digits, transformer: every step takes a batch of a random size
   std::filesystem::path data = default_data_folder();
-  std::int64_t bulk = 1;    // treelstm, tagger, char_tagger: sentences a step
-  std::int64_t batch = 64;  // rnnlm: sentences a step
-  bool rehearsal = false;   // set by the harness: this instance warms up and is not the one that is measured
+  std::int64_t bulk = 1;          // treelstm, tagger, char_tagger, reroute: sentences or samples a step
+  std::int64_t batch = 64;        // rnnlm: sentences a step
+  std::optional<double> novelty;  // treelstm, reroute, mlp: percent of the steps with structures that are new to the run
+  bool rehearsal = false;         // set by the harness: this instance warms up and is not the one that is measured
 
   bool small() const { return size == "small"; }
 

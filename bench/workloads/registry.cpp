@@ -7,7 +7,7 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::array<WorkloadInfo, 21> kWorkloads = {{
+constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"seed_rnn", "one step of a recurrent network on fresh numbers, forward and backward", "steps", 5000, make_seed_rnn},
     {"mlp", "784-512-512-10, ReLU, batch 64, trained by --optimizer sgd or adam", "samples", 300, make_mlp},
     {"convnet", "3 x (convolution, batch norm, ReLU) on --image 32x32x3 or 8x8x1, batch 32", "samples", 60, make_convnet},
@@ -29,8 +29,9 @@ constexpr std::array<WorkloadInfo, 21> kWorkloads = {{
     {"treelstm", "sentiment by a binary Tree-LSTM, a new tree for every sentence", "sentences", 1000, make_treelstm},
     {"tagger", "tags of words by a bidirectional LSTM, sentences of any length", "words", 1000, make_tagger},
     {"char_tagger", "likewise; a second such LSTM spells rare words by their bytes", "words", 500, make_char_tagger},
+    {"reroute", "a random graph of convolution blocks for every sample", "samples", 1000, make_reroute},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
-}};
+});
 
 }  // namespace
 

@@ -103,10 +103,12 @@ void add_run(CLI::App& app) {
   command->add_option("--log2", settings.options.log2, "kernels: 2^LOG2 elements (default 16)");
   command->add_option("--size", settings.options.size, "lstm_lm, transformer: full (default) or small");
   command->add_flag("--random-batches", settings.options.random_batches, "digits, transformer: batches of random sizes");
-  command->add_option("--bulk", settings.options.bulk, "treelstm, tagger, char_tagger: sentences a step (default 1)")
+  command->add_option("--bulk", settings.options.bulk, "sentences or samples a step, of workloads that go one by one")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
   command->add_option("--batch", settings.options.batch, "rnnlm: sentences a step (default 64)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
+  command->add_option("--novelty", settings.options.novelty, "treelstm, reroute, mlp: percent of new structures")
+      ->check(CLI::Range(0.0, 100.0));
   command->add_flag("--no-batch", settings.no_batch, "run batch scopes op by op, as they are called");
   command->add_option("--save", settings.save, "write the state of the run to FILE at its end");
   command->add_option("--load", settings.load, "go on from such a file");

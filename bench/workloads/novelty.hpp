@@ -1,0 +1,59 @@
+// Structures of which a chosen share is new to the run (--novelty): the others come from a pool that the warm-up has seen. Sizes are
+// distributed alike whatever the share, for both kinds are drawn by the same function.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include <swage/data/random.hpp>
+
+namespace swage::bench {
+
+template <class Structure>
+class Novelty {
+ public:
+  using Draw = std::function<Structure(data::HostRandom&)>;
+  using Key = std::function<std::uint64_t(const Structure&)>;  // a hash of all that makes two structures differ
+
+  // `percent` 0 … 100. The instance that warms up and the one that is measured share the pool; what they draw beside it never
+  // coincides, for one takes the structures with an even hash and the other those with an odd one.
+  Novelty(double percent, std::uint64_t seed, bool rehearsal, Draw draw, Key key)
+      : percent_(percent),
+        draw_(std::move(draw)),
+        key_(std::move(key)),
+        rehearsal_(rehearsal),
+        random_(rehearsal ? ~seed : seed) {
+    data::HostRandom pooled(seed ^ 0x706f6f6cU);
+    while (pool_.size() < kPool) {
+      Structure structure = draw_(pooled);
+      if (seen_.insert(key_(structure)).second) pool_.push_back(std::move(structure));
+    }
+  }
+
+  Structure next() {
+    if (static_cast<double>(random_.below(1'000'000)) >= percent_ * 10'000) return pool_[random_.below(kPool)];
+    for (;;) {
+      Structure structure = draw_(random_);
+      const std::uint64_t key = key_(structure);
+      if ((key & 1) == static_cast<std::uint64_t>(rehearsal_) && seen_.insert(key).second) return structure;
+    }
+  }
+
+  data::HostRandom& random() { return random_; }
+
+ private:
+  static constexpr std::size_t kPool = 32;
+
+  double percent_;
+  Draw draw_;
+  Key key_;
+  bool rehearsal_;
+  data::HostRandom random_;
+  std::vector<Structure> pool_;
+  std::unordered_set<std::uint64_t> seen_;
+};
+
+}  // namespace swage::bench
