@@ -61,6 +61,7 @@ class Run {
     manual_seed(settings_.options.seed);
     WorkloadOptions options = settings_.options;
     options.rehearsal = rehearsal;
+    if (options.steps == 0) options.steps = fewest_steps_;
     auto workload = info_.make(options);
     swage::step();
     digest_ = Digest();

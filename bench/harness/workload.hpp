@@ -32,6 +32,7 @@ struct WorkloadOptions {
   std::int64_t batch = 64;        // rnnlm: sentences a step
   std::optional<double> novelty;  // treelstm, reroute, mlp: percent of the steps with structures that are new to the run
   bool rehearsal = false;         // set by the harness: this instance warms up and is not the one that is measured
+  std::int64_t steps = 0;         // how many are planned in all; 0: those of this run, which the harness fills in
 
   bool small() const { return size == "small"; }
 

@@ -26,6 +26,7 @@ std::unique_ptr<Workload> make_tagger(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_char_tagger(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_treelstm(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
 
 }  // namespace swage::bench

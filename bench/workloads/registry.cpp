@@ -30,6 +30,7 @@ constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"tagger", "tags of words by a bidirectional LSTM, sentences of any length", "words", 1000, make_tagger},
     {"char_tagger", "likewise; a second such LSTM spells rare words by their bytes", "words", 500, make_char_tagger},
     {"reroute", "a random graph of convolution blocks for every sample", "samples", 1000, make_reroute},
+    {"growing", "a perceptron on digits that is widened twice, gets a layer and loses it", "samples", 100'000, make_growing},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 });
 

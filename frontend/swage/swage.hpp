@@ -19,6 +19,8 @@
 #include <swage/nn/conv2d.hpp>
 #include <swage/nn/dropout.hpp>
 #include <swage/nn/embedding.hpp>
+#include <swage/nn/growth.hpp>
+#include <swage/nn/init.hpp>
 #include <swage/nn/layer_norm.hpp>
 #include <swage/nn/linear.hpp>
 #include <swage/nn/lstm.hpp>

@@ -49,6 +49,8 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "adam_update", .steps = 12, .options = {.log2 = 11}},
           {.workload = "novel", .steps = 30, .repeats = false},
           {.workload = "stochastic_depth", .steps = 40},
+          {.workload = "growing", .steps = 40, .options = {.steps = 40}},
+          {.workload = "growing", .steps = 40, .options = {.optimizer = "adam", .steps = 40}, .label = "growing_adam"},
           {.workload = "varlen", .steps = 70}};
 }
 

@@ -119,6 +119,12 @@ class Pass {
       return;
     }
     if (!edge.leaf()) return;
+    if (edge.leaf()->desc != edge.desc)
+      raise<AutogradError>(
+          SiteScope::or_else({}),
+          "[backward] a leaf of shape {} was given shape {} after the forward pass that used it; change shapes "
+          "before forward or after backward",
+          to_string(desc_of(edge.desc).dims), to_string(edge.leaf()->view().dims));
     GradMeta& meta = ensure_meta(*edge.leaf());
     if (capturing_) {
       if (meta.capture < 0) return;

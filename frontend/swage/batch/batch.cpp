@@ -47,11 +47,15 @@ struct Known {
   std::vector<std::uint64_t> inputs;  // descriptor and gradient of each; the mode
   std::shared_ptr<CellProgram> program;
   std::vector<Tensor> shared;
-  std::vector<bool> trained;  // by shared value: whether it required a gradient
+  std::vector<std::uint64_t> kinds;  // of the shared values, when the body was recorded
 
+  // A shared value may have stopped to require a gradient since, or have grown.
+  static std::uint64_t kind_of(const Tensor& shared) {
+    return std::uint64_t{shared.value()->desc} << 1 | std::uint64_t{shared.requires_grad()};
+  }
   bool holds() const {
     for (std::size_t i = 0; i < shared.size(); ++i)
-      if (shared[i].requires_grad() != trained[i]) return false;
+      if (kind_of(shared[i]) != kinds[i]) return false;
     return true;
   }
 };
@@ -99,7 +103,7 @@ Tensors CellPrograms::end_body(Tensors results) {
   if (state_->pure && finished.repeats) {
     std::erase_if(state_->known, [](const Known& known) { return !known.holds(); });
     Known known{state_->pattern, finished.program, finished.shared, {}};
-    for (const Tensor& tensor : finished.shared) known.trained.push_back(tensor.requires_grad());
+    for (const Tensor& tensor : finished.shared) known.kinds.push_back(Known::kind_of(tensor));
     state_->known.push_back(std::move(known));
   }
   return scope.add_cell(*finished.program, finished.shared, state_->inputs);

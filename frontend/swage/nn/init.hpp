@@ -13,5 +13,8 @@ std::int64_t fan_in(const Tensor& weight);
 void kaiming_uniform_(const Tensor& weight, double a);
 // Uniform within ±bound.
 void uniform_(const Tensor& tensor, double bound);
+// A weight that hands on what comes in: the unit matrix (n,n), or for a convolution (n,n,h,w) one in the middle of each channel's own kernel,
+// with h and w odd. ShapeError for any other.
+void identity_(const Tensor& weight);
 
 }  // namespace swage::nn::init

@@ -11,6 +11,8 @@ LayerNorm::LayerNorm(const Dims& shape, LayerNormOptions chosen) : Module(Librar
   bias = register_parameter("bias", zeros(shape));
 }
 
-Tensor LayerNorm::forward(const Tensor& x) { return layer_norm(x, normalized, weight, bias, options.eps); }
+Tensor LayerNorm::forward(const Tensor& x) {
+  return layer_norm(x, weight.defined() ? weight.sizes() : normalized, weight, bias, options.eps);
+}
 
 }  // namespace swage::nn

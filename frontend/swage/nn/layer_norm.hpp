@@ -9,7 +9,8 @@ struct LayerNormOptions {
   bool affine = true;  // with weight and bias
 };
 
-// Normalises over the last dimensions, see swage::layer_norm. weight starts as 1, bias as 0; both of shape `normalized`.
+// Normalises over the last dimensions, see swage::layer_norm. weight starts as 1, bias as 0; both of shape `normalized`, until they grow
+// (nn/growth.hpp): then their shape counts.
 class LayerNorm : public Module {
  public:
   explicit LayerNorm(const Dims& normalized, LayerNormOptions options = {});

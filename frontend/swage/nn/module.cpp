@@ -98,5 +98,10 @@ Tensor Module::register_buffer(std::string name, const Tensor& buffer) {
 void Module::register_module(std::string name, const Module& child) {
   state_->children.emplace_back(std::move(name), child.state_);
 }
+void Module::register_modules_anew(const std::vector<std::pair<std::string, const Module*>>& children) {
+  std::vector<std::pair<std::string, std::shared_ptr<State>>> anew;
+  for (const auto& [name, child] : children) anew.emplace_back(name, child->state_);
+  state_->children.swap(anew);
+}
 
 }  // namespace swage::nn

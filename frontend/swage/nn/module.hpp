@@ -57,6 +57,8 @@ class Module {
   Tensor register_parameter(std::string name, const Tensor& parameter);  // from now on it requires a gradient
   Tensor register_buffer(std::string name, const Tensor& buffer);
   void register_module(std::string name, const Module& child);
+  // In place of all children; nothing has changed where it raises.
+  void register_modules_anew(const std::vector<std::pair<std::string, const Module*>>& children);
 
  private:
   struct State {

@@ -11,10 +11,11 @@ namespace swage::optim {
 Adam::Adam(std::vector<Tensor> parameters, AdamOptions options)
     : Optimizer(std::move(parameters), options.lr, {"mean", "variance"}), options_(options) {}
 
-void Adam::begin_step() {
-  const auto t = static_cast<double>(steps());
-  step_size_ = lr() / (1 - std::pow(options_.beta1, t));
-  root_scale_ = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
+const Adam::Correction& Adam::correction(std::size_t i) {
+  const std::int64_t t = steps_of(i);
+  if (const auto n = static_cast<double>(t); t != correction_.t)
+    correction_ = {t, lr() / (1 - std::pow(options_.beta1, n)), 1 / std::sqrt(1 - std::pow(options_.beta2, n))};
+  return correction_;
 }
 
 void Adam::update(const Tensor& parameter, const Tensor& gradient, std::size_t i) {
@@ -26,7 +27,8 @@ void Adam::update(const Tensor& parameter, const Tensor& gradient, std::size_t i
   }
   mean.mul_(options_.beta1).add_(g * (1 - options_.beta1));
   variance.mul_(options_.beta2).add_(square(g) * (1 - options_.beta2));
-  parameter.sub_(mean * step_size_ / (sqrt(variance) * root_scale_ + options_.eps));
+  const auto& [t, step_size, root_scale] = correction(i);
+  parameter.sub_(mean * step_size / (sqrt(variance) * root_scale + options_.eps));
 }
 
 void Adam::update_rows(const Tensor& parameter, const Tensor& index, const Tensor& gradient, std::size_t i) {
@@ -41,7 +43,8 @@ void Adam::update_rows(const Tensor& parameter, const Tensor& index, const Tenso
   const Tensor variance_now = variance_before * options_.beta2 + square(gradient) * (1 - options_.beta2);
   mean.scatter_add_(0, rows, mean_now - mean_before);
   variance.scatter_add_(0, rows, variance_now - variance_before);
-  parameter.scatter_add_(0, rows, mean_now * -step_size_ / (sqrt(variance_now) * root_scale_ + options_.eps));
+  const auto& [t, step_size, root_scale] = correction(i);
+  parameter.scatter_add_(0, rows, mean_now * -step_size / (sqrt(variance_now) * root_scale + options_.eps));
 }
 
 }  // namespace swage::optim

@@ -15,13 +15,62 @@ namespace {
 // The whole gradient is kept as rows.
 bool only_rows(const Tensor& parameter) { return autograd::has_rows(parameter) && !autograd::meta_of(parameter.value())->grad; }
 
+void require_leaf(const Tensor& parameter) {
+  if (!parameter.defined() || !parameter.requires_grad() || !parameter.is_leaf())
+    raise<ValueError>(SiteScope::or_else({}), "[optimizer] parameters must be leaves that require a gradient");
+}
+
 }  // namespace
 
 Optimizer::Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std::string> slots)
-    : parameters_(std::move(parameters)), names_(std::move(slots)), slots_(parameters_.size() * names_.size()), lr_(lr) {
-  for (const Tensor& parameter : parameters_)
-    if (!parameter.defined() || !parameter.requires_grad() || !parameter.is_leaf())
-      raise<ValueError>(SiteScope::or_else({}), "[optimizer] parameters must be leaves that require a gradient");
+    : parameters_(std::move(parameters)),
+      names_(std::move(slots)),
+      slots_(parameters_.size() * names_.size()),
+      joined_(parameters_.size()),
+      lr_(lr) {
+  for (const Tensor& parameter : parameters_) require_leaf(parameter);
+}
+
+std::size_t Optimizer::position_of(const Tensor& parameter) const {
+  const auto same = [&](const Tensor& known) { return known.value() == parameter.value(); };
+  return static_cast<std::size_t>(std::ranges::find_if(parameters_, same) - parameters_.begin());
+}
+
+std::span<Tensor> Optimizer::slots_of(const Tensor& parameter) {
+  const std::size_t i = position_of(parameter);
+  if (i == parameters_.size()) return {};
+  return std::span(slots_).subspan(i * names_.size(), names_.size());
+}
+
+void Optimizer::add_parameters(const std::vector<Tensor>& parameters) {
+  const SiteScope scope(caller());
+  for (auto each = parameters.begin(); each != parameters.end(); ++each) {
+    require_leaf(*each);
+    const auto same = [&](const Tensor& earlier) { return earlier.value() == each->value(); };
+    if (has(*each) || std::any_of(parameters.begin(), each, same))
+      raise<ValueError>(SiteScope::or_else({}), "[add_parameters] a parameter of shape {} is there already",
+                        to_string(each->sizes()));
+  }
+  const std::size_t n = parameters_.size() + parameters.size();
+  parameters_.reserve(n);
+  slots_.reserve(n * names_.size());
+  joined_.resize(n, steps_);
+  parameters_.insert(parameters_.end(), parameters.begin(), parameters.end());
+  slots_.resize(n * names_.size());
+}
+
+void Optimizer::remove_parameters(const std::vector<Tensor>& parameters) {
+  const SiteScope scope(caller());
+  for (const Tensor& parameter : parameters)
+    if (!has(parameter)) raise<ValueError>(SiteScope::or_else({}), "[remove_parameters] a tensor is not a parameter of this");
+  for (const Tensor& parameter : parameters) {
+    const auto i = static_cast<std::ptrdiff_t>(position_of(parameter));
+    if (static_cast<std::size_t>(i) == parameters_.size()) continue;  // named twice
+    const auto n = static_cast<std::ptrdiff_t>(names_.size());
+    parameters_.erase(parameters_.begin() + i);
+    slots_.erase(slots_.begin() + i * n, slots_.begin() + (i + 1) * n);
+    joined_.erase(joined_.begin() + i);
+  }
 }
 
 void Optimizer::step(Gradients gradients) {
@@ -65,6 +114,8 @@ OptimizerState Optimizer::state() const {
       if (const Tensor& tensor = slots_[i * names_.size() + k]; tensor.defined())
         state.tensors.emplace_back(fmt::format("{}.{}", i, names_[k]), tensor);
   state.numbers = {{"step", static_cast<double>(steps_)}, {"lr", lr_}};
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (joined_[i] != 0) state.numbers.emplace_back(fmt::format("{}.joined", i), static_cast<double>(joined_[i]));
   return state;
 }
 
@@ -91,7 +142,12 @@ void Optimizer::load_state(const OptimizerState& state) {
       slots[i * names_.size() + k] = tensor.clone();
     }
   if (found != tensors.size()) raise<ValueError>(site, "[load_state] the state is of another kind of optimizer or model");
+  std::vector<std::int64_t> joined(parameters_.size());
+  for (std::size_t i = 0; i < joined.size(); ++i)
+    if (const auto later = numbers.find(fmt::format("{}.joined", i)); later != numbers.end())
+      joined[i] = static_cast<std::int64_t>(later->second);
   slots_ = std::move(slots);
+  joined_ = std::move(joined);
   steps_ = static_cast<std::int64_t>(numbers.at("step"));
   lr_ = numbers.at("lr");
 }
