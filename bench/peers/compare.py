@@ -75,8 +75,8 @@ def has(python, package):
 def installed_peers(folder):
     """The interpreter and the columns that can be measured, after an attempt to install what is missing."""
     python = folder / "bin" / "python"
-    if not (has(python, "torch") and has(python, "jax")):
-        message(f"installing PyTorch and JAX into {folder} (about 3 GB)")
+    if not all(has(python, package) for package in ("torch", "jax", "gymnasium")):
+        message(f"installing PyTorch, JAX and Gymnasium into {folder} (about 3 GB)")
         try:
             if not python.exists():
                 subprocess.run([sys.executable, "-m", "venv", folder], check=True)

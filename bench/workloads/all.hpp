@@ -28,5 +28,6 @@ std::unique_ptr<Workload> make_treelstm(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_agent(const WorkloadOptions& options);
 
 }  // namespace swage::bench

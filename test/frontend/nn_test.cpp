@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <swage/nn/init.hpp>
 #include <swage/swage.hpp>
 
 namespace swage {
@@ -49,6 +50,20 @@ TEST(Modules, initial_values) {
   for (float w : conv.weight.to_vector<float>()) greatest = std::max<double>(greatest, std::abs(w));
   EXPECT_LE(greatest, 1.0 / 6);
   EXPECT_GT(greatest, 0.16);
+}
+
+TEST(Modules, orthogonal_weights) {
+  for (const Dims& sizes : {Dims{5, 9}, Dims{9, 5}, Dims{6, 6}, Dims{1, 4}}) {
+    const Tensor w = zeros(sizes);
+    nn::init::orthogonal_(w, 3);
+    const bool tall = sizes[0] > sizes[1];
+    const Tensor products = tall ? matmul(w.t(), w) : matmul(w, w.t());
+    const auto n = products.size(0);
+    const auto found = products.to_vector<float>();
+    for (std::int64_t i = 0; i < n * n; ++i) EXPECT_NEAR(found[static_cast<std::size_t>(i)], i % (n + 1) == 0 ? 9 : 0, 1e-5);
+  }
+  EXPECT_THROW(nn::init::orthogonal_(zeros({4})), ValueError);
+  EXPECT_THROW(nn::init::orthogonal_(zeros({4, 4}, DType::f64)), ValueError);
 }
 
 TEST(Modules, training_and_evaluation) {

@@ -1,6 +1,8 @@
 #include <swage/nn/init.hpp>
 
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include <runtime/core/error.hpp>
 #include <swage/autograd/grad_mode.hpp>
@@ -35,6 +37,41 @@ void identity_(const Tensor& weight) {
   weight.zero_();
   const Tensor middle = convolution ? weight.select(3, sizes[3] / 2).select(2, sizes[2] / 2) : weight;
   middle.copy_(eye(sizes[0]));
+}
+
+namespace {
+
+double dot(std::span<const double> a, std::span<const double> b) {
+  double total = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) total += a[i] * b[i];
+  return total;
+}
+
+}  // namespace
+
+// Gram and Schmidt, each row twice, over normal numbers: as good as a QR decomposition at these sizes.
+void orthogonal_(const Tensor& weight, double gain) {
+  if (weight.dim() != 2 || weight.dtype() != DType::f32)
+    raise<ValueError>(caller(), "[orthogonal_] takes an f32 matrix, not {} of shape {}", name_of(weight.dtype()),
+                      to_string(weight.sizes()));
+  NoGradGuard no_grad;
+  const bool tall = weight.size(0) > weight.size(1);
+  const Dims sizes = tall ? Dims{weight.size(1), weight.size(0)} : weight.sizes();
+  const auto count = static_cast<std::size_t>(sizes[0]), width = static_cast<std::size_t>(sizes[1]);
+  std::vector<double> rows = randn(sizes, DType::f64).to_vector<double>();
+  const auto row = [&](std::size_t i) { return std::span(rows).subspan(i * width, width); };
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j < 2 * i; ++j) {
+      const auto other = row(j % i);
+      const double along = dot(row(i), other);
+      for (std::size_t k = 0; k < width; ++k) row(i)[k] -= along * other[k];
+    }
+    const double scale = 1 / std::sqrt(dot(row(i), row(i)));
+    for (double& number : row(i)) number *= scale;
+  }
+  for (double& number : rows) number *= gain;
+  const Tensor made = tensor(rows, sizes).to(DType::f32);
+  weight.copy_(tall ? made.t() : made);
 }
 
 }  // namespace swage::nn::init

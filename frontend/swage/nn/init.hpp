@@ -16,5 +16,8 @@ void uniform_(const Tensor& tensor, double bound);
 // A weight that hands on what comes in: the unit matrix (n,n), or for a convolution (n,n,h,w) one in the middle of each channel's own kernel,
 // with h and w odd. ShapeError for any other.
 void identity_(const Tensor& weight);
+// Rows (n,k), or columns where there are more rows than columns, that are orthogonal and `gain` long (Saxe, McClelland and Ganguli, "Exact
+// solutions to the nonlinear dynamics of learning in deep linear neural networks", ICLR 2014). f32 with two dimensions, else ValueError.
+void orthogonal_(const Tensor& weight, double gain = 1);
 
 }  // namespace swage::nn::init
