@@ -114,8 +114,8 @@ class Agent final : public Workload {
     std::vector<std::optional<double>> returns(100);
     while (std::any_of(returns.begin(), returns.end(), [](const auto& value) { return !value; })) {
       const std::vector<float> given = no_grad([&] { return model_(worlds.observation_tensor()).to_vector<float>(); });
-      std::vector<std::int64_t> choices;
-      for (std::size_t i = 0; i < returns.size(); ++i) choices.push_back(given[3 * i + 1] > given[3 * i]);
+      std::vector<std::int64_t> choices(returns.size());
+      for (std::size_t i = 0; i < returns.size(); ++i) choices[i] = given[3 * i + 1] > given[3 * i];
       worlds.step(choices);
       for (const env::EndedEpisode& episode : worlds.ended()) {
         auto& first = returns[static_cast<std::size_t>(episode.environment)];

@@ -31,7 +31,7 @@ constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"char_tagger", "likewise; a second such LSTM spells rare words by their bytes", "words", 500, make_char_tagger},
     {"reroute", "a random graph of convolution blocks for every sample", "samples", 1000, make_reroute},
     {"growing", "a perceptron on digits that is widened twice, gets a layer and loses it", "samples", 100'000, make_growing},
-    {"agent", "learns to balance a pole by proximal policy optimisation, 4 x 128 steps at once", "env_steps", 976, make_agent},
+    {"agent", "learns to balance a pole by PPO, 4 x 128 steps at a time", "env_steps", 976, make_agent},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 });
 

@@ -76,7 +76,8 @@ void Environment::restore(std::span<const std::uint64_t> words) {
   random_.set_state(words[0]);
   steps_ = static_cast<std::int64_t>(words[1]);
   state_ = std::move(state);
-  enter(words[2] != 0);
+  over_ = words[2] != 0;
+  if (!over_) enter(false);
 }
 
 bool Environment::possible(std::span<const double> state) const {

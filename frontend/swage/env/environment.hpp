@@ -62,7 +62,8 @@ class Environment {
   std::span<const double> state() const { return state_; }
   void set_state(std::span<const double> state);
 
-  // All that later episodes depend on, exactly: state, steps, generator. ValueError where the words are not of such an environment.
+  // All that later episodes depend on, exactly: state, steps, generator. ValueError where the words are not of such an environment. Where no
+  // episode was running, there is nothing to be seen before the next reset.
   std::vector<std::uint64_t> save() const;
   void restore(std::span<const std::uint64_t> words);
 
