@@ -1,13 +1,15 @@
 // Sentiment of sentences by a binary Tree-LSTM (Tai, Socher and Manning, "Improved semantic representations from tree-structured long
 // short-term memory networks", ACL 2015): every sentence has a tree of its own. Embeddings of 128, states of 128; the labels 0 … 4 of all
 // nodes are predicted, and their losses are summed. Each forget gate looks at its own child; the two share a bias. Adam, of the embeddings
-// only the rows that were used. --bulk N: N sentences a step.
+// only the rows that were used. --bulk N: N sentences a step. --novelty P: random trees over the words of the text, as long as its sentences (but
+// of 12 words and more, for there are few small trees), P percent of them new to the run.
 //
 // With SWAGE_DATA or --data: trees/train.txt and trees/dev.txt of the Stanford Sentiment Treebank there; else a dozen sentences of our own.
 #include <algorithm>
 #include <cstdio>
 
 #include <bench/workloads/all.hpp>
+#include <bench/workloads/novelty.hpp>
 #include <bench/workloads/state.hpp>
 #include <bench/workloads/trees.hpp>
 #include <swage/swage.hpp>
@@ -15,7 +17,7 @@
 namespace swage::bench {
 namespace {
 
-constexpr std::int64_t kWidth = 128, kLabels = 5;
+constexpr std::int64_t kWidth = 128, kLabels = 5, kFewestWords = 12;
 
 struct TreeLSTM final : nn::Module {
   explicit TreeLSTM(std::int64_t words) : embedding(words, kWidth, true) {
@@ -84,12 +86,23 @@ class TreeLSTMWorkload final : public Workload {
         model_(data_.vocabulary.size()),
         optimizer_(model_.parameters(), {.lr = 1e-3}),
         batches_(static_cast<std::int64_t>(data_.train.size()),
-                 std::min<std::int64_t>(bulk_, static_cast<std::int64_t>(data_.train.size())), options.seed) {}
+                 std::min<std::int64_t>(bulk_, static_cast<std::int64_t>(data_.train.size())), options.seed) {
+    if (options.novelty) {
+      const auto draw = [this](data::HostRandom& random) {
+        const Tree& like = data_.train[random.below(data_.train.size())];
+        return random_tree(std::max(like.words(), kFewestWords), random);
+      };
+      trees_.emplace(*options.novelty, options.seed, options.rehearsal, draw, structure_key);
+    }
+  }
 
   StepOutputs step() override {
     const Tensor total = batch([&] {
       std::vector<Tensor> losses;
-      for (const std::int64_t i : batches_.next()) add_losses(data_.train[static_cast<std::size_t>(i)], losses);
+      for (const std::int64_t i : batches_.next()) {
+        const Tree& tree = data_.train[static_cast<std::size_t>(i)];
+        add_losses(trees_ ? with_words(trees_->next(), tree) : tree, losses);
+      }
       return sum_of(losses);
     });
     total.backward();
@@ -103,12 +116,14 @@ class TreeLSTMWorkload final : public Workload {
     add_state(state, model_);
     add_state(state, optimizer_);
     add_state(state, batches_);
+    if (trees_) state.words.emplace_back("trees", trees_->random().state());
     return state;
   }
   void load_state(const WorkloadState& state) override {
     bench::load_state(state, model_);
     bench::load_state(state, optimizer_);
     bench::load_state(state, batches_);
+    if (trees_) trees_->random().set_state(word(state, "trees"));
   }
 
   // Of the roots of trees that were held out.
@@ -149,6 +164,23 @@ class TreeLSTMWorkload final : public Workload {
     return data;
   }
 
+  // The words and labels of a sentence, from its start again where the tree is larger.
+  static Tree with_words(Tree tree, const Tree& sentence) {
+    std::size_t leaf = 0, inner = 0;
+    const auto next = [&](std::size_t& at, bool wants_leaf) -> const TreeNode& {
+      do at = (at + 1) % sentence.nodes.size();
+      while ((sentence.nodes[at].word >= 0) != wants_leaf && sentence.nodes.size() > 1);
+      return sentence.nodes[at];
+    };
+    for (TreeNode& node : tree.nodes) {
+      const bool is_leaf = node.left < 0;
+      const TreeNode& from = next(is_leaf ? leaf : inner, is_leaf);
+      node.label = from.label;
+      if (is_leaf) node.word = from.word;
+    }
+    return tree;
+  }
+
   // Of all nodes, in the order of the tree's.
   std::vector<TreeLSTM::State> states_of(const Tree& tree) {
     std::vector<TreeLSTM::State> states;
@@ -174,6 +206,7 @@ class TreeLSTMWorkload final : public Workload {
   TreeLSTM model_;
   optim::Adam optimizer_;
   data::Batches batches_;
+  std::optional<Novelty<Tree>> trees_;
   decltype(leaf_cell(model_)) leaf_ = leaf_cell(model_);
   decltype(node_cell(model_)) node_ = node_cell(model_);
   decltype(loss_cell(model_)) loss_ = loss_cell(model_);

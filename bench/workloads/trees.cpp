@@ -56,7 +56,35 @@ class Parser {
   int depth_ = 0;
 };
 
+std::int32_t add_random(Tree& tree, std::int64_t words, data::HostRandom& random) {
+  TreeNode made;
+  if (words == 1) {
+    made.word = 0;
+  } else {
+    const auto on_the_left = 1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(words - 1)));
+    made.left = add_random(tree, on_the_left, random);
+    made.right = add_random(tree, words - on_the_left, random);
+  }
+  tree.nodes.push_back(made);
+  return static_cast<std::int32_t>(tree.nodes.size() - 1);
+}
+
 }  // namespace
+
+Tree random_tree(std::int64_t words, data::HostRandom& random) {
+  Tree tree;
+  add_random(tree, words, random);
+  return tree;
+}
+
+std::uint64_t structure_key(const Tree& tree) {
+  std::uint64_t key = tree.nodes.size();
+  for (const TreeNode& node : tree.nodes) {
+    key ^= static_cast<std::uint64_t>(node.left + 1) << 32 | static_cast<std::uint64_t>(node.right + 1);
+    key = split_mix(key);
+  }
+  return key;
+}
 
 std::vector<Tree> read_trees(const std::filesystem::path& file, Vocabulary& vocabulary) {
   std::ifstream in(file);

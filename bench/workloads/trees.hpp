@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <bench/workloads/vocabulary.hpp>
+#include <swage/data/random.hpp>
 
 namespace swage::bench {
 
@@ -20,6 +21,11 @@ struct Tree {
   std::vector<TreeNode> nodes;  // children before parents; the root is the last
   std::int64_t words() const { return (static_cast<std::int64_t>(nodes.size()) + 1) / 2; }
 };
+
+// A binary tree of so many words, split in two at a random place again and again; its words and labels are to be filled in.
+Tree random_tree(std::int64_t words, data::HostRandom& random);
+// A hash of the structure alone.
+std::uint64_t structure_key(const Tree& tree);
 
 // Raises IoError where the file cannot be read, ValueError with the line where it is no tree.
 std::vector<Tree> read_trees(const std::filesystem::path& file, Vocabulary& vocabulary);
