@@ -149,6 +149,7 @@ void Program::statement(std::size_t position, Notes& notes) {
   if (traits_.borrows && chance(5)) return share(notes);
   if (traits_.trains && chance(8)) return train(notes);
   if (traits_.threads && chance(6)) return elsewhere(notes);
+  if (structures_ && chance(3)) return chance(4) ? grow() : forest(notes);
   if (chance(40)) return convolution();
   if (chance(24)) return layer();
   const std::size_t kind = pick(std::size(kStatements) + 6);
@@ -190,6 +191,8 @@ void Program::begin() {
     state_.push_back(state_[0].reshape({24}).narrow(0, 3, 6));
     state_.push_back(state_[2][1]);
   }
+  // From a draw of its own: other programs are what they were before there were structures.
+  if (mixed(recipe_.seed, 5) % 5 == 0) structures_ = std::make_unique<Structures>(mixed(recipe_.seed, 6));
   if (!traits_.trains) return;
   parameters_ = {randn({5, 6}) * 0.4, randn({5}) * 0.1, randn({3, 5}) * 0.4, randn({3}), randn({6})};
   for (const Tensor& parameter : parameters_) parameter.requires_grad_();
@@ -227,9 +230,12 @@ void Program::run(Notes& notes) {
   for (const std::vector<Tensor>* list : {&state_, &parameters_, &history_})
     for (const Tensor& each : *list) notes(each);
   for (const Tensor& parameter : parameters_) notes(parameter.grad());
+  if (structures_)
+    for (const Tensor& each : structures_->tensors()) notes(each);
   for (const float each : memory_) notes(std::to_string(each));
   notes(rand({2}));
   optimizer_.reset();
+  structures_.reset();
   for (std::vector<Tensor>* list : {&values_, &leaves_, &history_, &state_, &parameters_}) list->clear();
 }
 

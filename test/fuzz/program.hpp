@@ -11,6 +11,7 @@
 
 #include <runtime/core/split_mix.hpp>
 #include <test/frontend/tiers.hpp>
+#include <test/fuzz/structures.hpp>
 
 namespace swage::fuzz {
 
@@ -94,6 +95,10 @@ class Program {
   void gradient();
   void train(Notes& notes);
 
+  // Trees, routes and growth (structures.cpp).
+  void forest(Notes& notes);
+  void grow();
+
   // What programs do besides computing (host.cpp).
   void handles(Notes& notes);
   void host(Notes& notes);
@@ -109,6 +114,7 @@ class Program {
   std::vector<Tensor> state_;       // lives on from round to round
   std::vector<Tensor> parameters_;  // so do these; they require gradients
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<Structures> structures_;  // of programs whose structure moves
   std::vector<Tensor> values_;
   std::vector<Tensor> leaves_;
   std::vector<Tensor> history_;
