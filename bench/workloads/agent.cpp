@@ -7,11 +7,11 @@
 #include <numeric>
 #include <optional>
 
+#include <bench/workloads/actor_critic.hpp>
 #include <bench/workloads/all.hpp>
 #include <bench/workloads/state.hpp>
 #include <swage/env/cart_pole.hpp>
 #include <swage/env/vector.hpp>
-#include <swage/nn/init.hpp>
 #include <swage/swage.hpp>
 
 namespace swage::bench {
@@ -22,22 +22,10 @@ constexpr std::int64_t kUpdates = 500'000 / kRows, kSeen = 4, kChoices = 2;
 constexpr double kRate = 2.5e-4, kDiscount = 0.99, kTrace = 0.95, kClip = 0.2, kEntropy = 0.01, kValue = 0.5, kNorm = 0.5;
 
 struct ActorCritic final : nn::Module {
-  nn::Sequential actor = layers(kChoices, 0.01), critic = layers(1, 1);
+  nn::Sequential actor = tanh_network(kSeen, kChoices, 0.01), critic = tanh_network(kSeen, 1, 1);
   ActorCritic() { register_module("actor", actor), register_module("critic", critic); }
   // Scores of the choices, and behind them what the state is worth: {n, kSeen} to {n, kChoices + 1}.
   Tensor forward(const Tensor& seen) override { return cat({actor(seen), critic(seen)}, 1); }
-
- private:
-  static nn::Sequential layers(std::int64_t outputs, double last_gain) {
-    return nn::Sequential{layer(kSeen, 64, std::sqrt(2.0)), nn::Tanh(), layer(64, 64, std::sqrt(2.0)), nn::Tanh(),
-                          layer(64, outputs, last_gain)};
-  }
-  static nn::Linear layer(std::int64_t inputs, std::int64_t outputs, double gain) {
-    nn::Linear made(inputs, outputs);
-    nn::init::orthogonal_(made.weight, gain);
-    no_grad([&] { made.bias.zero_(); });
-    return made;
-  }
 };
 
 // What a rollout leaves, step by step, and in each step world by world.

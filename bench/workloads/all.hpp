@@ -29,5 +29,6 @@ std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_agent(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_drive(const WorkloadOptions& options);
 
 }  // namespace swage::bench

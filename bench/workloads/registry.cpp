@@ -32,6 +32,7 @@ constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"reroute", "a random graph of convolution blocks for every sample", "samples", 1000, make_reroute},
     {"growing", "a perceptron on digits that is widened twice, gets a layer and loses it", "samples", 100'000, make_growing},
     {"agent", "learns to balance a pole by PPO, 4 x 128 steps at a time", "env_steps", 976, make_agent},
+    {"drive", "a car with ray sensors learns to stay on its track while it drives", "env_steps", 25'000, make_drive},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 });
 

@@ -52,7 +52,8 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "growing", .steps = 40, .options = {.steps = 40}},
           {.workload = "growing", .steps = 40, .options = {.optimizer = "adam", .steps = 40}, .label = "growing_adam"},
           {.workload = "varlen", .steps = 70},
-          {.workload = "agent", .steps = 6}};
+          {.workload = "agent", .steps = 6},
+          {.workload = "drive", .steps = 40}};
 }
 
 // While it lives, traces are compiled as soon as they repeat: the policy that weighs costs would let short runs be.

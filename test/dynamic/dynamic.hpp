@@ -7,12 +7,13 @@ namespace swage::dynamic {
 
 void parser();
 void router();
+void robot();
 void tagger();
 
 struct Program {
   const char* name;
   void (*run)();
 };
-inline constexpr Program kPrograms[] = {{"parser", parser}, {"router", router}, {"tagger", tagger}};
+inline constexpr Program kPrograms[] = {{"parser", parser}, {"robot", robot}, {"router", router}, {"tagger", tagger}};
 
 }  // namespace swage::dynamic
