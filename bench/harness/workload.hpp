@@ -28,11 +28,11 @@ struct WorkloadOptions {
   std::string size = "full";      // or small: a model that tests can afford
   bool random_batches = false;    // digits, transformer: every step takes a batch of a random size
   std::filesystem::path data = default_data_folder();
-  std::int64_t bulk = 1;          // treelstm, tagger, char_tagger, reroute: sentences or samples a step
-  std::int64_t batch = 64;        // rnnlm: sentences a step
-  std::optional<double> novelty;  // treelstm, reroute, mlp: percent of the steps with structures that are new to the run
-  bool rehearsal = false;         // set by the harness: this instance warms up and is not the one that is measured
-  std::int64_t steps = 0;         // how many are planned in all; 0: those of this run, which the harness fills in
+  std::int64_t bulk = 1;               // treelstm, tagger, char_tagger, reroute: sentences or samples a step
+  std::int64_t batch = 64;             // rnnlm: sentences a step
+  std::optional<double> novelty = {};  // treelstm, reroute, mlp: percent of the steps with structures that are new to the run
+  bool rehearsal = false;              // set by the harness: this instance warms up and is not the one that is measured
+  std::int64_t steps = 0;              // how many are planned in all; 0: those of this run, which the harness fills in
 
   bool small() const { return size == "small"; }
 

@@ -24,6 +24,8 @@ std::unique_ptr<Workload> make_novel(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_stochastic_depth(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_tagger(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_char_tagger(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_rnnlm(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_ragged_attention(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_treelstm(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);

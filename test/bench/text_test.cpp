@@ -1,4 +1,5 @@
 // Workloads on sentences: what they learn, what they read, and that batching changes nothing but rounding.
+#include <cmath>
 #include <fstream>
 #include <unistd.h>
 #include <utility>
@@ -63,8 +64,8 @@ TEST(Tagger, SpellingIsOfUseWhereWordsAreRare) {
   EXPECT_LT(loss_of("char_tagger"), loss_of("tagger") * 0.5);
 }
 
-TEST(Tagger, WithoutBatchingItDiffersByRounding) {
-  for (const char* workload : {"tagger", "char_tagger"}) {
+TEST(Text, WithoutBatchingItDiffersByRounding) {
+  for (const char* workload : {"tagger", "char_tagger", "ragged_attention"}) {
     RunSettings settings{.workload = workload, .tier = RunTier::eager, .steps = 5, .options = {.bulk = 8}};
     const Report together = run_workload(settings);
     settings.no_batch = true;
@@ -73,8 +74,57 @@ TEST(Tagger, WithoutBatchingItDiffersByRounding) {
     for (std::size_t i = 0; i < 5; ++i)
       EXPECT_NEAR(alone.first_losses[i], together.first_losses[i], 1e-4 * together.first_losses[i])
           << workload << ", step " << i;
-    EXPECT_GT(alone.ops_per_step, 2 * together.ops_per_step);
+    EXPECT_NEAR(alone.first_output, together.first_output, 1e-4 * together.first_output) << workload;
+    EXPECT_GT(alone.ops_per_step, 1.2 * together.ops_per_step);
   }
+}
+
+// Padding would show: it changes the losses, and the words of an epoch.
+TEST(Rnnlm, ABatchIsTheSumOfItsSentences) {
+  const auto epoch = [](std::int64_t batch, std::int64_t steps) {
+    manual_seed(1);
+    const auto workload = find_workload("rnnlm")->make({.batch = batch, .rehearsal = true});
+    const WorkloadState before = workload->state();
+    std::vector<Tensor> first;
+    for (const auto& [name, tensor] : before.tensors) first.push_back(tensor.clone());
+    std::pair<double, std::int64_t> sum;
+    for (std::int64_t i = 0; i < steps; ++i) {
+      sum.first += workload->step().loss.item();
+      sum.second += workload->units_per_step();
+      const NoGradGuard no_grad;  // as if it had not learned
+      for (std::size_t k = 0; k < first.size(); ++k) before.tensors[k].second.copy_(first[k]);
+    }
+    return sum;
+  };
+  const auto whole = epoch(24, 1), parts = epoch(8, 3), alone = epoch(1, 24);
+  EXPECT_EQ(whole.second, 221 + 24) << "words and ends";
+  EXPECT_EQ(parts.second, whole.second);
+  EXPECT_EQ(alone.second, whole.second);
+  EXPECT_NEAR(parts.first, whole.first, 1e-4 * whole.first);
+  EXPECT_NEAR(alone.first, whole.first, 1e-4 * whole.first);
+}
+
+TEST(Rnnlm, LearnsItsSentences) {
+  const Report report = run_workload({.workload = "rnnlm", .tier = RunTier::cold, .steps = 50, .options = {.batch = 24}});
+  EXPECT_LT(*report.loss_last, *report.loss_first / 4);
+  EXPECT_LT(report.figures.at("perplexity"), 60) << "of some ninety words";
+}
+
+TEST(RaggedAttention, LengthsFollowZipfsLaw) {
+  const auto workload = find_workload("ragged_attention")->make({.seed = 5});
+  constexpr int kSteps = 40;
+  double tokens = 0, weights = 0, expected = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    workload->step();
+    EXPECT_GE(workload->units_per_step(), 32);
+    EXPECT_LE(workload->units_per_step(), 32 * 256);
+    tokens += static_cast<double>(workload->units_per_step());
+  }
+  for (int length = 1; length <= 256; ++length) {
+    weights += std::pow(length, -1.2);
+    expected += std::pow(length, -0.2);
+  }
+  EXPECT_NEAR(tokens / kSteps / 32, expected / weights, 5) << "the mean of a length";
 }
 
 // Warm runs are given little time: new sizes of groups come up for long.
@@ -83,7 +133,9 @@ TEST(Text, TiersAgreeAndARunGoesOn) {
   const auto file = std::filesystem::temp_directory_path() / ("swage-text-run-" + std::to_string(getpid()));
   for (const SmallRun& run : {SmallRun{.workload = "tagger", .steps = 24},
                               SmallRun{.workload = "tagger", .steps = 8, .options = {.bulk = 8}, .label = "tagger, bulk"},
-                              SmallRun{.workload = "char_tagger", .steps = 8, .options = {.bulk = 4}}}) {
+                              SmallRun{.workload = "char_tagger", .steps = 8, .options = {.bulk = 4}},
+                              SmallRun{.workload = "rnnlm", .steps = 12, .options = {.batch = 4}},
+                              SmallRun{.workload = "ragged_attention", .steps = 8}}) {
     RunSettings settings = run.settings(RunTier::eager);
     settings.warm_up_seconds = 1;
     const std::string eager = run_workload(settings).digest;

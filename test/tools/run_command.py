@@ -42,8 +42,9 @@ class RunCommand(command.CommandTest):
         self.assert_fits(listed)
         self.assertEqual([line.split()[0] for line in listed.splitlines()],
                          ["seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits", "lennard_jones", "lstm_lm", "transformer",
-                          "softmax", "layer_norm", "gelu", "sum", "axpy", "adam_update", "novel", "varlen", "treelstm", "tagger", "char_tagger",
-                          "reroute", "growing", "agent", "drive", "stochastic_depth"])
+                          "softmax", "layer_norm", "gelu", "sum", "axpy", "adam_update", "novel", "varlen", "treelstm", "tagger",
+                          "char_tagger", "rnnlm", "ragged_attention", "reroute", "growing", "agent", "drive",
+                          "stochastic_depth"])
 
     def test_stop_and_go_in_three_processes(self):
         file = self.folder / "run.safetensors"
