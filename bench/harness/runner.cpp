@@ -124,7 +124,8 @@ class Run {
     EngineStats settled = before;
     const std::int64_t settling = std::min(kSettlingSteps, fewest_steps_ / 2);
     std::vector<double> times;
-    times.reserve(static_cast<std::size_t>(fewest_steps_));
+    times.resize(static_cast<std::size_t>(fewest_steps_));  // touched, so that what grows later is not this
+    times.clear();
     double total = 0;
     std::int64_t units = 0;
     for (std::int64_t i = 1; i <= fewest_steps_ || total < settings_.seconds * 1e6; ++i) {

@@ -31,6 +31,8 @@ struct WorkloadOptions {
   std::int64_t bulk = 1;               // treelstm, tagger, char_tagger, reroute: sentences or samples a step
   std::int64_t batch = 64;             // rnnlm: sentences a step
   std::optional<double> novelty = {};  // treelstm, reroute, mlp: percent of the steps with structures that are new to the run
+  std::string source = "generator";    // online: or socket
+  std::int64_t drift = 100'000;        // online: samples from one drift to the next
   bool rehearsal = false;              // set by the harness: this instance warms up and is not the one that is measured
   std::int64_t steps = 0;              // how many are planned in all; 0: those of this run, which the harness fills in
 

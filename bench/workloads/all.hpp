@@ -29,6 +29,8 @@ std::unique_ptr<Workload> make_ragged_attention(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_treelstm(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_memory(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_online(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_agent(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_drive(const WorkloadOptions& options);

@@ -36,6 +36,8 @@ constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"growing", "a perceptron on digits that is widened twice, gets a layer and loses it", "samples", 100'000, make_growing},
     {"agent", "learns to balance a pole by PPO, 4 x 128 steps at a time", "env_steps", 976, make_agent},
     {"drive", "a car with ray sensors learns to stay on its track while it drives", "env_steps", 25'000, make_drive},
+    {"memory", "answers from the 32 nearest keys of a memory that grows", "items", 10'000, make_memory},
+    {"online", "learns from a drifting stream, sample by sample (--source, --drift)", "samples", 20'000, make_online},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 });
 

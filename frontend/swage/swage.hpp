@@ -9,6 +9,8 @@
 #include <swage/data/augment.hpp>
 #include <swage/data/batches.hpp>
 #include <swage/data/digits.hpp>
+#include <swage/data/loopback_server.hpp>
+#include <swage/data/stream.hpp>
 #include <swage/functional.hpp>
 #include <swage/index.hpp>
 #include <swage/inspect.hpp>
@@ -24,6 +26,7 @@
 #include <swage/nn/layer_norm.hpp>
 #include <swage/nn/linear.hpp>
 #include <swage/nn/lstm.hpp>
+#include <swage/nn/memory.hpp>
 #include <swage/nn/module.hpp>
 #include <swage/nn/sequential.hpp>
 #include <swage/optim/adam.hpp>
@@ -36,6 +39,7 @@
 #include <swage/products.hpp>
 #include <swage/recurrent.hpp>
 #include <swage/reduce.hpp>
+#include <swage/row_store.hpp>
 #include <swage/runtime.hpp>
 #include <swage/snapshot.hpp>
 #include <swage/tensor.hpp>

@@ -53,7 +53,10 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "growing", .steps = 40, .options = {.optimizer = "adam", .steps = 40}, .label = "growing_adam"},
           {.workload = "varlen", .steps = 70},
           {.workload = "agent", .steps = 6},
-          {.workload = "drive", .steps = 40}};
+          {.workload = "drive", .steps = 40},
+          {.workload = "memory", .steps = 160},
+          {.workload = "online", .steps = 80, .options = {.drift = 20}},
+          {.workload = "online", .steps = 80, .options = {.source = "socket", .drift = 20}, .label = "online_socket"}};
 }
 
 // While it lives, traces are compiled as soon as they repeat: the policy that weighs costs would let short runs be.

@@ -74,6 +74,34 @@ TEST(Workloads, DigitsAreLearned) {
   EXPECT_GE(accuracy, 0.97);
 }
 
+TEST(Workloads, MemoryGrowsWithoutRecompilations) {
+  const EagerToCompile eager_to_compile;
+  const Report report = run_workload({.workload = "memory", .tier = RunTier::cold, .steps = 10'000});
+  EXPECT_EQ(report.figures.at("rows"), 10'000);
+  EXPECT_LE(report.compiles, 3U);
+  EXPECT_LE(report.traces, 3U) << "the query, an answer, and one that is learned from";
+  EXPECT_LE(report.misses, 20U);
+  EXPECT_LT(report.figures.at("mean_loss_last"), 0.6 * report.figures.at("mean_loss_first"));
+}
+
+TEST(Workloads, OnlineIsTheSameThroughASocketAndRecoversFromDrifts) {
+  RunSettings settings{.workload = "online", .tier = RunTier::cold, .steps = 60'000, .options = {.drift = 20'000}};
+  const Report made = run_workload(settings);
+  settings.options.source = "socket";
+  const Report received = run_workload(settings);
+  EXPECT_EQ(received.digest, made.digest);
+  for (const std::string name : {"logistic", "net"}) {
+    EXPECT_GT(made.figures.at(name + "_error_after"), 1.3 * made.figures.at(name + "_error_before")) << "it does drift";
+    EXPECT_NEAR(made.figures.at(name + "_error_later"), made.figures.at(name + "_error_before"), 0.02) << name;
+    EXPECT_LT(made.figures.at(name + "_back_after"), 20'000);
+    EXPECT_EQ(received.figures.at(name + "_error_later"), made.figures.at(name + "_error_later"));
+  }
+  for (const Report& report : {made, received}) {
+    EXPECT_GT(report.figures.at("served"), 10);
+    EXPECT_EQ(report.figures.at("torn"), 0);
+  }
+}
+
 TEST(Workloads, TheObserverSeesEveryStep) {
   std::int64_t seen = 0;
   run_workload({.workload = "chain", .tier = RunTier::eager, .steps = 7}, [&](const StepInfo& info) {

@@ -5,15 +5,18 @@
 
 namespace swage::dynamic {
 
+void memory();
 void parser();
 void router();
 void robot();
+void sensor();
 void tagger();
 
 struct Program {
   const char* name;
   void (*run)();
 };
-inline constexpr Program kPrograms[] = {{"parser", parser}, {"robot", robot}, {"router", router}, {"tagger", tagger}};
+inline constexpr Program kPrograms[] = {{"parser", parser}, {"robot", robot},   {"router", router},
+                                        {"tagger", tagger}, {"sensor", sensor}, {"memory", memory}};
 
 }  // namespace swage::dynamic

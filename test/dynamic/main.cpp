@@ -17,6 +17,6 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  std::fputs("which program? parser, robot, router or tagger\n", stderr);
+  std::fputs("which program? parser, robot, router, tagger, sensor or memory\n", stderr);
   return 2;
 }

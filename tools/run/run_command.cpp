@@ -72,6 +72,9 @@ void run(RunArguments& arguments) {
   const std::vector<std::string> sizes = {"full", "small"};
   if (settings.options.size != "full" && settings.options.size != "small")
     usage_error("there is no size '{}'{}", settings.options.size, suggestion(settings.options.size, sizes));
+  const std::vector<std::string> sources = {"generator", "socket"};
+  if (settings.options.source != "generator" && settings.options.source != "socket")
+    usage_error("there is no source '{}'{}", settings.options.source, suggestion(settings.options.source, sources));
   if (!arguments.data.empty()) settings.options.data = arguments.data;
   const bench::Report report = bench::run_workload(settings, Progress());
   if (arguments.json)
@@ -109,6 +112,9 @@ void add_run(CLI::App& app) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
   command->add_option("--novelty", settings.options.novelty, "treelstm, reroute, mlp: percent of new structures")
       ->check(CLI::Range(0.0, 100.0));
+  command->add_option("--source", settings.options.source, "online: generator (default) or socket, a loopback connection");
+  command->add_option("--drift", settings.options.drift, "online: samples between two drifts (default 100,000)")
+      ->check(CLI::Range(std::int64_t{100}, std::int64_t{1'000'000'000}));
   command->add_flag("--no-batch", settings.no_batch, "run batch scopes op by op, as they are called");
   command->add_option("--save", settings.save, "write the state of the run to FILE at its end");
   command->add_option("--load", settings.load, "go on from such a file");
