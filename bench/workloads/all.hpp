@@ -27,6 +27,7 @@ std::unique_ptr<Workload> make_char_tagger(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_rnnlm(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_ragged_attention(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_treelstm(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_maml(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_memory(const WorkloadOptions& options);

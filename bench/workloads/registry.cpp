@@ -38,6 +38,7 @@ constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"drive", "a car with ray sensors learns to stay on its track while it drives", "env_steps", 25'000, make_drive},
     {"memory", "answers from the 32 nearest keys of a memory that grows", "items", 10'000, make_memory},
     {"online", "learns from a drifting stream, sample by sample (--source, --drift)", "samples", 20'000, make_online},
+    {"maml", "learning to tell glyphs apart in five steps, gradients through gradients", "tasks", 100, make_maml},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 });
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <swage/pooling.hpp>
 #include <test/frontend/gradient_check.hpp>
 
 namespace swage {
@@ -30,6 +31,19 @@ TEST(Composites, gradients) {
   check_gradients([](Inputs in) { return clamp(in[0], -0.5, 0.5); }, {uneven({2, 3})});
   for (double exponent : {0.0, 1.0, 2.0, 3.0, 4.0, 0.5, -0.5, -1.0, -2.0, 1.7})
     check_gradients([=](Inputs in) { return pow(in[0], exponent); }, {uneven({4}) * 0.5 + 1.0});
+}
+
+TEST(Composites, pooling) {
+  const Tensor x = arange(0, 2 * 5 * 4, 1, DType::f32).reshape({1, 2, 5, 4});  // the last row fills no patch
+  EXPECT_EQ(max_pool2d(x, 2).to_vector<float>(), (std::vector<float>{5, 7, 13, 15, 25, 27, 33, 35}));
+  EXPECT_EQ(avg_pool2d(x, {1, 4}).to_vector<float>()[9], 37.5f);
+  EXPECT_EQ(max_pool2d(x, {5, 1}).sizes(), (Dims{1, 2, 1, 4}));
+  check_gradients([](Inputs in) { return max_pool2d(in[0], 2); }, {uneven({1, 2, 5, 4})});
+  check_gradients([](Inputs in) { return avg_pool2d(in[0], {2, 1}); }, {uneven({1, 2, 5, 4})});
+  EXPECT_THROW(max_pool2d(x, 6), ShapeError);
+  EXPECT_THROW(max_pool2d(x.reshape({2, 20}), 2), ShapeError);
+  EXPECT_THROW(avg_pool2d(x, 0), ValueError);
+  EXPECT_THROW(avg_pool2d(arange(16).reshape({1, 1, 4, 4}), 2), DTypeError);
 }
 
 TEST(Composites, powers) {

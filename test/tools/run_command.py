@@ -44,7 +44,7 @@ class RunCommand(command.CommandTest):
                          ["seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits", "lennard_jones", "lstm_lm", "transformer",
                           "softmax", "layer_norm", "gelu", "sum", "axpy", "adam_update", "novel", "varlen", "treelstm", "tagger",
                           "char_tagger", "rnnlm", "ragged_attention", "reroute", "growing", "agent", "drive",
-                          "memory", "online", "stochastic_depth"])
+                          "memory", "online", "maml", "stochastic_depth"])
 
     def test_stop_and_go_in_three_processes(self):
         file = self.folder / "run.safetensors"
