@@ -32,6 +32,8 @@ std::unique_ptr<Workload> make_reroute(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_growing(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_memory(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_online(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_tree_fc(const WorkloadOptions& options);
+std::unique_ptr<Workload> make_moe(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_varlen(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_agent(const WorkloadOptions& options);
 std::unique_ptr<Workload> make_drive(const WorkloadOptions& options);

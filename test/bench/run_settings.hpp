@@ -30,6 +30,13 @@ struct SmallRun {
   friend std::ostream& operator<<(std::ostream& out, const SmallRun& run) { return out << run.name(); }
 };
 
+inline WorkloadOptions planned(std::int64_t steps, const std::string& optimizer = "sgd") {
+  WorkloadOptions options;
+  options.steps = steps;
+  options.optimizer = optimizer;
+  return options;
+}
+
 inline std::vector<SmallRun> small_runs() {
   return {{.workload = "seed_rnn", .steps = 120},
           {.workload = "chain", .steps = 120},
@@ -49,8 +56,8 @@ inline std::vector<SmallRun> small_runs() {
           {.workload = "adam_update", .steps = 12, .options = {.log2 = 11}},
           {.workload = "novel", .steps = 30, .repeats = false},
           {.workload = "stochastic_depth", .steps = 40},
-          {.workload = "growing", .steps = 40, .options = {.steps = 40}},
-          {.workload = "growing", .steps = 40, .options = {.optimizer = "adam", .steps = 40}, .label = "growing_adam"},
+          {.workload = "growing", .steps = 40, .options = planned(40)},
+          {.workload = "growing", .steps = 40, .options = planned(40, "adam"), .label = "growing_adam"},
           {.workload = "varlen", .steps = 70},
           {.workload = "agent", .steps = 6},
           {.workload = "drive", .steps = 40},

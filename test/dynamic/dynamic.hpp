@@ -5,6 +5,7 @@
 
 namespace swage::dynamic {
 
+void grower();
 void memory();
 void parser();
 void router();
@@ -16,7 +17,7 @@ struct Program {
   const char* name;
   void (*run)();
 };
-inline constexpr Program kPrograms[] = {{"parser", parser}, {"robot", robot},   {"router", router},
+inline constexpr Program kPrograms[] = {{"grower", grower}, {"parser", parser}, {"robot", robot},  {"router", router},
                                         {"tagger", tagger}, {"sensor", sensor}, {"memory", memory}};
 
 }  // namespace swage::dynamic

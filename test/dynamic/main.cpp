@@ -17,6 +17,6 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  std::fputs("which program? parser, robot, router, tagger, sensor or memory\n", stderr);
+  std::fputs("which program? grower, parser, robot, router, tagger, sensor or memory\n", stderr);
   return 2;
 }

@@ -44,7 +44,7 @@ class RunCommand(command.CommandTest):
                          ["seed_rnn", "mlp", "convnet", "pointwise", "chain", "digits", "lennard_jones", "lstm_lm", "transformer",
                           "softmax", "layer_norm", "gelu", "sum", "axpy", "adam_update", "novel", "varlen", "treelstm", "tagger",
                           "char_tagger", "rnnlm", "ragged_attention", "reroute", "growing", "agent", "drive",
-                          "memory", "online", "maml", "stochastic_depth"])
+                          "memory", "online", "maml", "tree_fc", "moe", "stochastic_depth"])
 
     def test_stop_and_go_in_three_processes(self):
         file = self.folder / "run.safetensors"
@@ -57,6 +57,14 @@ class RunCommand(command.CommandTest):
         digests = {self.report("seed_rnn", "--tier", tier, "--steps", 200)["digest"]
                    for tier in ("eager", "traced", "cold", "warm")}
         self.assertEqual(len(digests), 1, digests)
+
+    def test_batched_workloads_are_the_same_in_every_tier_and_close_without_batches(self):
+        for name in ("tree_fc", "moe"):
+            reports = [self.report(name, "--tier", tier, "--steps", 4) for tier in ("eager", "traced", "cold")]
+            self.assertEqual(len({report["digest"] for report in reports}), 1, name)
+            alone = self.report(name, "--tier", "eager", "--steps", 4, "--no-batch")
+            for batched, single in zip(reports[0]["first_losses"], alone["first_losses"]):
+                self.assertAlmostEqual(batched, single, delta=1e-4 * abs(single))
 
     def test_data_folder_may_be_named(self):
         self.assertIn(str(self.folder / "digits.csv.gz"), self.error_of("run", "digits", "--data", self.folder, "--steps", 1))
