@@ -9,7 +9,6 @@
 
 #include <bench/workloads/all.hpp>
 #include <bench/workloads/state.hpp>
-#include <swage/pooling.hpp>
 #include <swage/swage.hpp>
 
 namespace swage::bench {

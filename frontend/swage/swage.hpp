@@ -11,6 +11,14 @@
 #include <swage/data/digits.hpp>
 #include <swage/data/loopback_server.hpp>
 #include <swage/data/stream.hpp>
+#include <swage/env/acrobot.hpp>
+#include <swage/env/cart_pole.hpp>
+#include <swage/env/driving.hpp>
+#include <swage/env/environment.hpp>
+#include <swage/env/grid_world.hpp>
+#include <swage/env/mountain_car.hpp>
+#include <swage/env/space.hpp>
+#include <swage/env/vector.hpp>
 #include <swage/functional.hpp>
 #include <swage/index.hpp>
 #include <swage/inspect.hpp>
@@ -36,6 +44,7 @@
 #include <swage/optim/schedule.hpp>
 #include <swage/optim/sgd.hpp>
 #include <swage/pointwise.hpp>
+#include <swage/pooling.hpp>
 #include <swage/products.hpp>
 #include <swage/recurrent.hpp>
 #include <swage/reduce.hpp>

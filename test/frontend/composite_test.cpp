@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <swage/pooling.hpp>
 #include <test/frontend/gradient_check.hpp>
 
 namespace swage {
