@@ -40,7 +40,7 @@ constexpr auto kWorkloads = std::to_array<WorkloadInfo>({
     {"online", "learns from a drifting stream, sample by sample (--source, --drift)", "samples", 20'000, make_online},
     {"maml", "learning to tell glyphs apart in five steps, gradients through gradients", "tasks", 100, make_maml},
     {"tree_fc", "random binary trees of 128 leaves, every node a layer; 20 trees a step", "trees", 200, make_tree_fc},
-    {"moe", "4 of 10 experts for every sample, chosen by a noisy gate, --optimizer sgd or adam", "samples", 300, make_moe},
+    {"moe", "4 of 10 experts for every sample, chosen by a noisy gate (--optimizer)", "samples", 300, make_moe},
     {"stochastic_depth", "six residual blocks, each skipped at random by the host", "samples", 1000, make_stochastic_depth},
 });
 
