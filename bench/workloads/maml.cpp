@@ -77,8 +77,8 @@ Examples draw(Artist& artist, const std::vector<Glyph>& glyphs, std::int64_t eac
 }
 
 Task draw_task(Artist& artist) {
-  std::vector<Glyph> glyphs;
-  for (std::int64_t way = 0; way < kWays; ++way) glyphs.push_back(artist.glyph());
+  std::vector<Glyph> glyphs(kWays);
+  for (Glyph& each : glyphs) each = artist.glyph();
   Examples support = draw(artist, glyphs, 1);
   return {std::move(support), draw(artist, glyphs, kQueries)};
 }

@@ -75,8 +75,8 @@ TEST(Tracks, random_ones_are_smooth_and_closed) {
     longest = std::max(longest, track.length());
     EXPECT_EQ(track.length(), again.length());
     double before = track.nearest(track.point_at(track.length() - 1)).heading;
-    for (double along = 0; along < track.length(); along += 1) {
-      const Point point = track.point_at(along);
+    for (int metre = 0; metre < track.length(); ++metre) {
+      const Point point = track.point_at(metre);
       const Track::Place place = track.nearest(point);
       const double bend = std::abs(std::remainder(place.heading - before, 2 * kPi));
       before = place.heading;

@@ -100,6 +100,7 @@ void Module::register_module(std::string name, const Module& child) {
 }
 void Module::register_modules_anew(const std::vector<std::pair<std::string, const Module*>>& children) {
   std::vector<std::pair<std::string, std::shared_ptr<State>>> anew;
+  anew.reserve(children.size());
   for (const auto& [name, child] : children) anew.emplace_back(name, child->state_);
   state_->children.swap(anew);
 }
