@@ -84,8 +84,8 @@ TEST(Tracks, random_ones_are_smooth_and_closed) {
       for (const double side : {kPi / 2, -kPi / 2}) {
         double distance = 0;
         track.look(point, {{place.heading + side}}, 20, {&distance, 1});
-        ASSERT_GT(distance, 0.9 * track.half_width()) << seed << " at " << along;
-        ASSERT_LT(distance, 1.6 * track.half_width()) << seed << " at " << along;
+        ASSERT_GT(distance, 0.9 * track.half_width()) << seed << " at " << metre;
+        ASSERT_LT(distance, 1.6 * track.half_width()) << seed << " at " << metre;
       }
     }
   }
