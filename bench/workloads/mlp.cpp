@@ -15,7 +15,7 @@ struct Widths {
   std::int64_t first = kHidden, second = kHidden;
 };
 
-Widths draw_widths(data::HostRandom& random) {
+Widths draw_widths(data::HostRandom& random, std::size_t) {
   const auto width = [&] { return kNarrowest + static_cast<std::int64_t>(random.below(kHidden - kNarrowest + 1)); };
   const std::int64_t first = width();
   return {first, width()};

@@ -1,5 +1,5 @@
 // Structures of which a chosen share is new to the run (--novelty): the others come from a pool that the warm-up has seen. Sizes are
-// distributed alike whatever the share, for both kinds are drawn by the same function.
+// distributed alike whatever the share: the classes of sizes, from small to large, take turns, in the pool as among the new ones.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,9 @@ namespace swage::bench {
 template <class Structure>
 class Novelty {
  public:
-  using Draw = std::function<Structure(data::HostRandom&)>;
-  using Key = std::function<std::uint64_t(const Structure&)>;  // a hash of all that makes two structures differ
+  static constexpr std::size_t kSizes = 6;
+  using Draw = std::function<Structure(data::HostRandom&, std::size_t size)>;  // size: below kSizes, its class
+  using Key = std::function<std::uint64_t(const Structure&)>;                  // a hash of all that makes two structures differ
 
   // `percent` 0 … 100. The instance that warms up and the one that is measured share the pool; what they draw beside it never
   // coincides, for one takes the structures with an even hash and the other those with an odd one.
@@ -27,16 +28,17 @@ class Novelty {
         rehearsal_(rehearsal),
         random_(rehearsal ? ~seed : seed) {
     data::HostRandom pooled(seed ^ 0x706f6f6cU);
-    while (pool_.size() < kPool) {
-      Structure structure = draw_(pooled);
+    while (pool_.size() < kSizes * kEach) {
+      Structure structure = draw_(pooled, pool_.size() % kSizes);
       if (seen_.insert(key_(structure)).second) pool_.push_back(std::move(structure));
     }
   }
 
   Structure next() {
-    if (static_cast<double>(random_.below(1'000'000)) >= percent_ * 10'000) return pool_[random_.below(kPool)];
+    const std::size_t size = random_.below(kSizes);
+    if (static_cast<double>(random_.below(1'000'000)) >= percent_ * 10'000) return pool_[size + kSizes * random_.below(kEach)];
     for (;;) {
-      Structure structure = draw_(random_);
+      Structure structure = draw_(random_, size);
       const std::uint64_t key = key_(structure);
       if ((key & 1) == static_cast<std::uint64_t>(rehearsal_) && seen_.insert(key).second) return structure;
     }
@@ -45,7 +47,7 @@ class Novelty {
   data::HostRandom& random() { return random_; }
 
  private:
-  static constexpr std::size_t kPool = 32;
+  static constexpr std::size_t kEach = 6;
 
   double percent_;
   Draw draw_;

@@ -88,9 +88,13 @@ class TreeLSTMWorkload final : public Workload {
         batches_(static_cast<std::int64_t>(data_.train.size()),
                  std::min<std::int64_t>(bulk_, static_cast<std::int64_t>(data_.train.size())), options.seed) {
     if (options.novelty) {
-      const auto draw = [this](data::HostRandom& random) {
-        const Tree& like = data_.train[random.below(data_.train.size())];
-        return random_tree(std::max(like.words(), kFewestWords), random);
+      std::vector<std::int64_t> lengths;
+      lengths.reserve(data_.train.size());
+      for (const Tree& tree : data_.train) lengths.push_back(std::max(tree.words(), kFewestWords));
+      std::ranges::sort(lengths);
+      const auto draw = [lengths](data::HostRandom& random, std::size_t size) {  // of that sixth of the sentences
+        const std::size_t each = std::max<std::size_t>(lengths.size() / Novelty<Tree>::kSizes, 1);
+        return random_tree(lengths[std::min(size * each + random.below(each), lengths.size() - 1)], random);
       };
       trees_.emplace(*options.novelty, options.seed, options.rehearsal, draw, structure_key);
     }
