@@ -6,6 +6,7 @@
 #include <swage/creation.hpp>
 #include <swage/detail/call.hpp>
 #include <swage/detail/composite.hpp>
+#include <swage/detail/require_float.hpp>
 #include <swage/index.hpp>
 #include <swage/pointwise.hpp>
 
@@ -13,14 +14,10 @@ namespace swage {
 
 using detail::reduce;
 using detail::require_defined;
+using detail::require_float;
 using detail::reshape;
 
 namespace {
-
-void require_float(const char* op, const Tensor& a) {
-  require_defined({}, op, a);
-  if (!is_float(a.dtype())) raise<DTypeError>(SiteScope::or_else({}), "[{}] takes f32 or f64, not {}", op, name_of(a.dtype()));
-}
 
 // a less its greatest element along d. The subtrahend cancels out of the result, so no gradient flows through it.
 Tensor shifted(const Tensor& a, const Dims& d) {

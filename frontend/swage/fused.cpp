@@ -7,6 +7,7 @@
 #include <swage/autograd/handwritten.hpp>
 #include <swage/batch/collecting.hpp>
 #include <swage/detail/composite.hpp>
+#include <swage/detail/require_float.hpp>
 #include <swage/functional.hpp>
 #include <swage/index.hpp>
 #include <swage/pointwise.hpp>
@@ -17,15 +18,11 @@ using autograd::Handwritten;
 using autograd::over;
 using detail::reduce;
 using detail::require_defined;
+using detail::require_float;
 
 namespace {
 
 Scalar lit(double number) { return Scalar::literal(number); }
-
-void require_float(const char* op, const Tensor& a) {
-  require_defined({}, op, a);
-  if (!is_float(a.dtype())) raise<DTypeError>(SiteScope::or_else({}), "[{}] takes f32 or f64, not {}", op, name_of(a.dtype()));
-}
 
 struct SoftmaxGradient final : Handwritten {
   explicit SoftmaxGradient(int along) : Handwritten("softmax"), d(along) {}

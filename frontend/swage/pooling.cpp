@@ -1,6 +1,6 @@
 #include <swage/pooling.hpp>
 
-#include <swage/detail/call.hpp>
+#include <swage/detail/require_float.hpp>
 #include <swage/reduce.hpp>
 
 namespace swage {
@@ -8,9 +8,7 @@ namespace {
 
 // (N,C,H,W) → (N,C,H′,h,W′,w)
 Tensor patches(const char* name, const Tensor& x, Pair kernel) {
-  detail::require_defined({}, name, x, "the input");
-  if (!is_float(x.dtype()))
-    raise<DTypeError>(SiteScope::or_else({}), "[{}] takes floating numbers, not {}", name, name_of(x.dtype()));
+  detail::require_float(name, x);
   if (kernel.height < 1 || kernel.width < 1)
     raise<ValueError>(SiteScope::or_else({}), "[{}] the kernel is at least 1×1, not {}×{}", name, kernel.height, kernel.width);
   if (x.dim() != 4 || x.size(2) < kernel.height || x.size(3) < kernel.width)

@@ -8,10 +8,12 @@
 
 #include <swage/batch/run.hpp>
 #include <swage/swage.hpp>
+#include <test/frontend/error_of.hpp>
 
 namespace swage {
 namespace {
 
+using test::error_of;
 using testing::HasSubstr;
 
 std::uint64_t groups_run() { return grouping::batch_stats().groups; }
@@ -22,16 +24,6 @@ void expect_near(const Tensor& a, const Tensor& b, double tolerance, const std::
   const auto left = a.to(DType::f64).contiguous().to_vector<double>(),
              right = b.to(DType::f64).contiguous().to_vector<double>();
   for (std::size_t i = 0; i < left.size(); ++i) EXPECT_NEAR(left[i], right[i], tolerance) << what << " at " << i;
-}
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 // One op or composite on a matrix of an instance's own, x (3,4), and on what all instances share: w (4,5), b (4).

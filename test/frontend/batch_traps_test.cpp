@@ -5,21 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <swage/swage.hpp>
+#include <test/frontend/error_of.hpp>
 
 namespace swage {
 namespace {
 
+using test::error_of;
 using testing::HasSubstr;
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // Runs `f` often enough for its windows to be run as a whole, whatever that costs.
 template <class F>
