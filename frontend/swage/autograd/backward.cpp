@@ -13,6 +13,7 @@
 #include <swage/autograd/node.hpp>
 #include <swage/autograd/pass.hpp>
 #include <swage/autograd/rules.hpp>
+#include <swage/autograd/shared_uses.hpp>
 #include <swage/batch/collecting.hpp>
 #include <swage/detail/call.hpp>
 
@@ -33,6 +34,7 @@ class Pass {
   ~Pass() {  // also when an error leaves the pass half done
     for (const NodeRef& node : queue_) forget(*node);
     for (const NodeRef& node : captured_nodes_) node->capture = -1;
+    for (const Transposed& transposed : transposed_) transposed.node->pass_slot = -1;
     for (const LeafGradient& leaf : leaves_) meta_of(leaf.leaf.get())->pass_slot = -1;
     for (const ValueRef& leaf : captured_leaves_) meta_of(leaf.get())->capture = -1;
   }
@@ -69,13 +71,20 @@ class Pass {
       queue_.pop_back();
       visit_node(*node);
     }
+    if (macro_) macro_->visits_end();
+    for (LeafGradient& leaf : leaves_) sum_up(leaf);
     for (LeafGradient& leaf : leaves_) deposit(leaf);
   }
 
  private:
   struct LeafGradient {
     ValueRef leaf;
-    Tensor gradient;
+    Tensor gradient;  // the sum of what did not wait
+    SharedUses uses;
+  };
+  struct Transposed {
+    NodeRef node;
+    SharedUses uses;
   };
 
   static void forget(Node& node) {
@@ -99,26 +108,42 @@ class Pass {
       for (std::size_t k = 0; k < edges.size(); ++k) {
         const Edge& edge = edges[k];
         if (!edge.wanted() || (capturing_ && !needed(edge))) continue;
+        if (node.pass_slot >= 0)
+          uses_of(edge).add_transposed(std::move(transposed_[static_cast<std::size_t>(node.pass_slot)].uses));
+        if (!gradient.defined()) continue;
+        if (!create_ && product_waits(node, k)) {
+          add_product(context, k, uses_of(edge));
+          continue;
+        }
         Tensor part =
             node.custom ? node.custom->gradient(gradient, k) : rule_of(node.op).gradient(context, static_cast<int>(k));
         if (!part.defined()) continue;
-        send(edge, part.value()->desc == edge.desc ? std::move(part) : sum_to(part, desc_of(edge.desc).dims));
+        if (part.value()->desc == edge.desc)
+          send(edge, std::move(part));
+        else if (!create_ && rows_wait(edge, part))
+          uses_of(edge).add_rows(std::move(part));
+        else
+          send(edge, sum_to(part, desc_of(edge.desc).dims));
       }
     }
     if (!retain_) node.free_saved();
   }
 
+  void enqueue(Node& node) {
+    if (node.queued) return;
+    node.queued = true;
+    queue_.push_back(NodeRef::share(&node));
+    std::push_heap(queue_.begin(), queue_.end(), younger);
+  }
+
   void send(const Edge& edge, Tensor gradient) {
-    if (edge.node()) {
-      Node& node = *edge.node();
-      node.gradient = node.gradient.defined() ? detail::binary({}, Op::add, node.gradient, gradient) : std::move(gradient);
-      if (node.queued) return;
-      node.queued = true;
-      queue_.push_back(NodeRef::share(&node));
-      std::push_heap(queue_.begin(), queue_.end(), younger);
-      return;
-    }
-    if (!edge.leaf()) return;
+    if (!edge.wanted()) return;
+    Tensor& sum = edge.node() ? edge.node()->gradient : leaf_of(edge).gradient;
+    sum = sum.defined() ? detail::binary({}, Op::add, sum, gradient) : std::move(gradient);
+    if (edge.node()) enqueue(*edge.node());
+  }
+
+  LeafGradient& leaf_of(const Edge& edge) {
     if (edge.leaf()->desc != edge.desc)
       raise<AutogradError>(
           SiteScope::or_else({}),
@@ -126,19 +151,29 @@ class Pass {
           "before forward or after backward",
           to_string(desc_of(edge.desc).dims), to_string(edge.leaf()->view().dims));
     GradMeta& meta = ensure_meta(*edge.leaf());
-    if (capturing_) {
-      if (meta.capture < 0) return;
-      Tensor& sum = captured_[static_cast<std::size_t>(meta.capture)];
-      sum = sum.defined() ? detail::binary({}, Op::add, sum, gradient) : std::move(gradient);
-      return;
-    }
     if (meta.pass_slot < 0) {
       meta.pass_slot = static_cast<std::int32_t>(leaves_.size());
-      leaves_.push_back({ValueRef::share(edge.leaf()), std::move(gradient)});
-      return;
+      leaves_.push_back({ValueRef::share(edge.leaf()), {}, {}});
     }
-    Tensor& sum = leaves_[static_cast<std::size_t>(meta.pass_slot)].gradient;
-    sum = detail::binary({}, Op::add, sum, gradient);
+    return leaves_[static_cast<std::size_t>(meta.pass_slot)];
+  }
+
+  // What waits for the leaf that the edge leads to, be it by transposes.
+  SharedUses& uses_of(const Edge& edge) {
+    Node* const node = edge.node();
+    if (!node) return leaf_of(edge).uses;
+    enqueue(*node);
+    if (node->pass_slot < 0) {
+      node->pass_slot = static_cast<std::int32_t>(transposed_.size());
+      transposed_.push_back({NodeRef::share(node), {}});
+    }
+    return transposed_[static_cast<std::size_t>(node->pass_slot)].uses;
+  }
+
+  void sum_up(LeafGradient& leaf) {
+    if (leaf.uses.empty()) return;
+    const Tensor waited = leaf.uses.sum(leaf.leaf->view().dims, joined_);
+    leaf.gradient = leaf.gradient.defined() ? detail::binary({}, Op::add, leaf.gradient, waited) : waited;
   }
 
   // Whether nobody else sees this memory, so that it can become a gradient that the user may write.
@@ -147,9 +182,13 @@ class Pass {
            !value.view().overlaps_itself();
   }
 
-  void deposit(LeafGradient& leaf) const {
+  void deposit(LeafGradient& leaf) {
     GradMeta& meta = *meta_of(leaf.leaf.get());
     Tensor gradient = std::move(leaf.gradient);
+    if (capturing_) {
+      if (meta.capture >= 0) captured_[static_cast<std::size_t>(meta.capture)] = std::move(gradient);
+      return;
+    }
     if (macro_ && meta.grad) macro_->does_not_repeat();
     if (!meta.grad) {
       if (macro_) macro_->deposits(*leaf.leaf);
@@ -194,6 +233,8 @@ class Pass {
   Macro* macro_;
   detail::PoolVector<NodeRef> queue_;        // a heap, latest op first
   detail::PoolVector<LeafGradient> leaves_;  // in order of arrival
+  detail::PoolVector<Transposed> transposed_;
+  JoinedRows joined_;
   detail::PoolVector<Tensor> captured_;
   detail::PoolVector<NodeRef> captured_nodes_;
   detail::PoolVector<ValueRef> captured_leaves_;
@@ -248,6 +289,10 @@ void run_backward(std::span<const Tensor> outputs, std::span<const Tensor> gradi
   if (macro.replay(SiteScope::or_else({}))) return;
   {
     Seeds seeds = checked_seeds("backward", outputs, gradients);
+    if (seed) {  // it enters the window first, whatever reads it
+      const NoGradGuard no_grad;
+      seeds[0] = detail::call({}, Op::alias, {seeds[0]});
+    }
     Pass(retain_graph, false, false, &macro).run(outputs, std::move(seeds));
   }
   macro.finish();

@@ -239,6 +239,10 @@ void Macro::visits(const Node& node) {
       {static_cast<RecordIndex>(recorder->values.size()), static_cast<RecordIndex>(node.tag - recorder->first_tag)});
 }
 
+void Macro::visits_end() {
+  if (path_) visits_end_ = static_cast<RecordIndex>(recorder->values.size());
+}
+
 void Macro::finish() {
   if (!path_) return;
   const Engaged engaged;
@@ -277,7 +281,7 @@ bool Macro::learn(MacroRecord& macro) const {
   RecordIndex node = kNoNode;
   for (RecordIndex i = begin; i < macro.end; ++i) {
     for (; visit < visits_.size() && visits_[visit].begin <= i; ++visit) node = visits_[visit].node;
-    if (!learn_record(macro, i, node)) return false;
+    if (!learn_record(macro, i, i < visits_end_ ? node : kNoNode)) return false;
   }
   return learn_values(macro);
 }

@@ -83,6 +83,7 @@ class Macro {
 
   // Otherwise the pass goes op by op and says what it does.
   void visits(const Node& node);
+  void visits_end();                                                         // what is emitted from here on is no node's
   void deposits(Value& leaf) { leaves_.push_back(ValueRef::share(&leaf)); }  // its first gradient
   void does_not_repeat() { repeats_ = false; }
   // It is over, and holds nothing any more: remembers it where it can be repeated.
@@ -109,6 +110,7 @@ class Macro {
   };
   detail::PoolVector<Visit> visits_;
   detail::PoolVector<ValueRef> leaves_;
+  RecordIndex visits_end_ = 0;
   std::size_t reachable_ = 0;
 };
 

@@ -161,6 +161,7 @@ struct Node {
   bool owns_result = false;  // the result's handles are gone
   bool queued = false;       // in the running backward pass
   std::int32_t capture = -1;
+  std::int32_t pass_slot = -1;  // transposes of leaves: position in the list of the running backward pass
   AttrId attr = 0;
   DescId result_desc = 0;
   std::uint32_t result_version = 0;
