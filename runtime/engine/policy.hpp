@@ -63,6 +63,10 @@ double predicted_saving_ns(const TraceHistory& history);
 // As above, once a plan has been timed.
 double measured_saving_ns(const TraceHistory& history, const PlanTimes& plan);
 
+// Whether a plan may be put together on the user's thread, at the end of the step that it makes shorter: it holds the step up for hardly
+// longer than it saves, or, where such pauses are rare, for the length of a frame at most. `paused_ns`: all of them so far.
+bool may_pause(double expected_ns, double saving_ns, double paused_ns, double elapsed_ns);
+
 // Whether a plan that has been timed is slower than the kernels one by one.
 bool does_not_pay(const TraceHistory& history, const PlanTimes& plan);
 // Shelves the trace: its plans are tried again after a wait that grows eightfold each time. False where they had chances enough.

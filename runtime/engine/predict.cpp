@@ -32,13 +32,14 @@ bool Stream::Impl::predict(const KeyHalf& got) {
 }
 
 bool Stream::Impl::adopt_prediction(Prediction prediction) {
-  // The plan is put together on this thread, at the end of the step that it makes shorter. Where that would hold the step up for longer than
-  // a pause may last, it is left to the compile thread, and the step runs eagerly.
-  constexpr double kLongestPause = 2e5, kPerOp = 5e3;
+  // The plan is put together on this thread, at the end of the step that it makes shorter. Where that would hold the step up for too long,
+  // it is left to the compile thread, and the step runs eagerly.
+  constexpr double kPerOp = 5e3;
   const KnownTrace& like = *prediction.like;
   const Family& family = *like.family;
   const double expected_ns = family.last_ns > 0 ? family.last_ns : kPerOp * like.history.ops;
-  if (engine.options.weigh_cost && expected_ns > kLongestPause + like.saving_ns) return false;
+  const auto elapsed_ns = static_cast<double>(engine.options.clock());
+  if (engine.options.weigh_cost && !may_pause(expected_ns, like.saving_ns, paused_ns, elapsed_ns)) return false;
   if (like.shelved || !like.history.compilable || !worth_planning(family)) return false;
   const std::shared_ptr<KnownTrace> known = new_known(std::move(prediction.trace));
   known->history.eager_ns = like.history.eager_ns;  // until it is timed

@@ -51,6 +51,7 @@ bool Stream::Impl::recall(KnownTrace& known) {
       std::find_if(trie.traces().begin(), trie.traces().end(), [&](const auto& trace) { return trace.get() == &known; });
   CompileOutcome outcome =
       engine.queue->recall({*found, known.seen, &self, false, engine.options.clock, known.history.eager_ns});
+  paused_ns += outcome.ms * 1e6;
   if (!outcome.result.plan) {
     event_log().remark(std::string(known.made_up ? "the code of a predicted" : "cache: the code of a remembered") +
                        " trace is not there: " + (outcome.error.empty() ? "it was dropped or rejected" : outcome.error));

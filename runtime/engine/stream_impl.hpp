@@ -183,6 +183,7 @@ struct Stream::Impl {
   std::uint64_t window_count = 0;
   std::uint64_t unknown_windows = 0;                                    // that were not kept
   Ledger ledger;                                                        // of this stream
+  double paused_ns = 0;                                                 // for plans put together on its thread
   std::unordered_map<std::uint64_t, std::weak_ptr<Ledger>> structures;  // ledgers by what their traces have in common
 
   struct Inferred {

@@ -11,6 +11,16 @@
 namespace swage::fake {
 namespace {
 
+// Short pauses are always allowed, and those that the step gets back; longer ones are for what is rare, such as a growth.
+TEST(Policy, Pauses) {
+  EXPECT_TRUE(may_pause(2e5, 0, 1e12, 0));
+  EXPECT_TRUE(may_pause(9e5, 8e5, 1e12, 0));
+  EXPECT_TRUE(may_pause(1e6, 0, 0, 0));
+  EXPECT_FALSE(may_pause(1e6, 0, 2.5e6, 0));
+  EXPECT_TRUE(may_pause(1e6, 0, 2.5e6, 1e8));
+  EXPECT_FALSE(may_pause(4e6, 0, 0, 1e12));
+}
+
 TEST(Policy, CompilesWhenThePredictedSavingHasPaidForIt) {
   EngineOptions options;
   TraceHistory history;
