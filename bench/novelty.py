@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Speed against the share of steps whose structure is new to the run: a table, and with --svg a plot.
 
-    python3 bench/novelty.py [--build BUILD] [--rounds N] [--seconds S] [--svg FILE] [WORKLOAD…]
+    python3 bench/novelty.py [--build BUILD] [--rounds N] [--seconds S] [--svg FILE] [--append FILE] [WORKLOAD…]
 
-Rounds alternate between the shares; medians. Ratios are to the same workload with no novelty. SWAGE_DATA names the public data sets, as for
+Rounds alternate between the shares; medians. A row is printed, and the plot drawn anew, when its workload is done; --append keeps every run at once,
+a line of JSON each. Ratios are to the same workload with no novelty. SWAGE_DATA names the public data sets, as for
 `swage run`. Nothing else should run meanwhile.
 """
 
@@ -24,23 +25,28 @@ def units_per_s(build: str, words: str, tier: str, share: float, seconds: float)
     return json.loads(out.splitlines()[-1])["units_per_s"]
 
 
-def measure(build: str, words: str, rounds: int, seconds: float) -> dict:
+def measure(build: str, name: str, rounds: int, seconds: float, append: str | None) -> dict:
     runs = [("warm", share) for share in SHARES] + [("eager", 0), ("eager", 100)]
     found = {run: [] for run in runs}
     for i in range(rounds):
         for tier, share in runs if i % 2 == 0 else runs[::-1]:
-            found[tier, share].append(units_per_s(build, words, tier, share, seconds))
+            speed = units_per_s(build, WORKLOADS[name], tier, share, seconds)
+            found[tier, share].append(speed)
+            if append:
+                with open(append, "a", encoding="utf-8") as file:
+                    print(json.dumps({"workload": name, "tier": tier, "novelty": share, "round": i, "units_per_s": speed}), file=file)
     return {run: statistics.median(times) for run, times in found.items()}
 
 
-def table(results: dict) -> str:
-    lines = ["| units per second | " + " | ".join(f"{share} %" for share in SHARES) + " | 100 % to 0 % | eager, 0 % | eager, 100 % |",
-             "| --- |" + " ---: |" * (len(SHARES) + 3)]
-    for name, found in results.items():
-        speeds = [found["warm", share] for share in SHARES]
-        cells = [f"{speed:,.0f}" for speed in speeds] + [f"{speeds[-1] / speeds[0]:.2f}"]
-        lines.append(f"| {name} | " + " | ".join(cells + [f"{found['eager', share]:,.0f}" for share in (0, 100)]) + " |")
-    return "\n".join(lines)
+def header() -> str:
+    return ("| units per second | " + " | ".join(f"{share} %" for share in SHARES) + " | 100 % to 0 % | eager, 0 % | eager, 100 % |\n"
+            "| --- |" + " ---: |" * (len(SHARES) + 3))
+
+
+def row(name: str, found: dict) -> str:
+    speeds = [found["warm", share] for share in SHARES]
+    cells = [f"{speed:,.0f}" for speed in speeds] + [f"{speeds[-1] / speeds[0]:.2f}"]
+    return f"| {name} | " + " | ".join(cells + [f"{found['eager', share]:,.0f}" for share in (0, 100)]) + " |"
 
 
 def plot(results: dict) -> str:
@@ -71,17 +77,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--svg", help="where the plot goes")
+    parser.add_argument("--append", help="a file that gets a line for every run as it ends")
     parser.add_argument("workloads", nargs="*", default=[], help=", ".join(f"'{name}'" for name in WORKLOADS))
     options = parser.parse_args()
     unknown = [name for name in options.workloads if name not in WORKLOADS]
     if unknown:
         parser.error(f"there is no '{unknown[0]}' here; there are {', '.join(WORKLOADS)}")
-    results = {name: measure(options.build, WORKLOADS[name], options.rounds, options.seconds)
-               for name in options.workloads or WORKLOADS}
-    print(table(results))
-    if options.svg:
-        with open(options.svg, "w", encoding="utf-8") as file:
-            file.write(plot(results))
+    print(header(), flush=True)
+    results = {}
+    for name in options.workloads or WORKLOADS:
+        results[name] = measure(options.build, name, options.rounds, options.seconds, options.append)
+        print(row(name, results[name]), flush=True)
+        if options.svg:
+            with open(options.svg, "w", encoding="utf-8") as file:
+                file.write(plot(results))
 
 
 if __name__ == "__main__":
