@@ -160,7 +160,7 @@ TEST_F(FamilyTest, WhatTakesLongToPlanIsLeftToTheCompileThread) {
   for (std::int64_t n : {5, 5, 5, 9, 9, 9}) train(n, weight);
   options.weigh_cost = true;
   set_engine_options(options);
-  control().recall_ns = 1'000'000;
+  control().recall_ns = 4'000'000;
   const auto stats = run([&](std::int64_t n) { return train(n, weight); }, {5, 5, 5, 9, 9, 9, 7, 30, 2, 64, 40, 41, 30, 64}, 6);
   EXPECT_EQ(stats.assembled, 1u);  // and measured
   EXPECT_GE(stats.hits, 2u);       // the second time

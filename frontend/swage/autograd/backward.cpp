@@ -289,10 +289,6 @@ void run_backward(std::span<const Tensor> outputs, std::span<const Tensor> gradi
   if (macro.replay(SiteScope::or_else({}))) return;
   {
     Seeds seeds = checked_seeds("backward", outputs, gradients);
-    if (seed) {  // it enters the window first, whatever reads it
-      const NoGradGuard no_grad;
-      seeds[0] = detail::call({}, Op::alias, {seeds[0]});
-    }
     Pass(retain_graph, false, false, &macro).run(outputs, std::move(seeds));
   }
   macro.finish();

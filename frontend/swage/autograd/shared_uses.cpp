@@ -61,13 +61,18 @@ bool transposes_matrix(const Node& node) {
   return order.size() == 2 && order[0] == 1;
 }
 
-bool leads_to_leaf(const Edge& edge) {
+bool has_part(const Value& leaf) { return leaf.autograd && meta_of(&leaf)->pass_slot >= 0; }
+
+// Whether an edge leads, be it by transposes, to a leaf that a part of its gradient has come to, or is on its way to.
+bool leads_to_used_leaf(const Edge& edge) {
+  bool used = false;
   const Edge* at = &edge;
   while (const Node* const node = at->node()) {
     if (node->freed || node->capture >= 0 || !transposes_matrix(*node)) return false;
+    used |= node->pass_slot >= 0 || node->gradient.defined();
     at = node->edge_of_operand.data();
   }
-  return at->to_leaf();
+  return at->to_leaf() && (used || has_part(*at->leaf()));
 }
 
 // Copying the rows costs less than what a product of their own writes and adds: k rows of m and of n numbers.
@@ -78,7 +83,7 @@ bool joining_pays(std::int64_t k, std::int64_t m, std::int64_t n) { return k * (
 bool product_waits(const Node& node, std::size_t operand) {
   if (node.op != Op::matmul) return false;
   const Dims &a = desc_of(node.edge_of_operand[0].desc).dims, &b = desc_of(node.edge_of_operand[1].desc).dims;
-  if (a.rank() != 2 || b.rank() != 2 || !leads_to_leaf(node.edge_of_operand[operand])) return false;
+  if (a.rank() != 2 || b.rank() != 2 || !leads_to_used_leaf(node.edge_of_operand[operand])) return false;
   return operand == 0 ? joining_pays(b[1], a[0], a[1]) : joining_pays(a[0], b[0], b[1]);
 }
 
@@ -91,7 +96,8 @@ void add_product(const RuleContext& context, std::size_t operand, SharedUses& us
 
 bool rows_wait(const Edge& edge, const Tensor& part) {
   const Dims& sizes = desc_of(edge.desc).dims;
-  return edge.to_leaf() && sizes.rank() == 1 && part.dim() == 2 && part.sizes()[1] == sizes[0] && part.numel() <= kMostElements;
+  return edge.to_leaf() && has_part(*edge.leaf()) && sizes.rank() == 1 && part.dim() == 2 && part.sizes()[1] == sizes[0] &&
+         part.numel() <= kMostElements;
 }
 
 }  // namespace swage::autograd

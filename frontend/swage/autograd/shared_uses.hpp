@@ -1,5 +1,5 @@
-// The gradient of a leaf that is used many times, such as a weight of a recurrent network: its part of each use is not computed when its
-// turn comes. A product's part, leftᵀ·right, leaves its two factors, a bias' part its rows, and the sum over all uses is then one product,
+// The gradient of a leaf that is used many times, such as a weight of a recurrent network: from the second use on its part is not computed
+// when its turn comes. A product's part, leftᵀ·right, leaves its two factors, a bias' part its rows, and the sum over all uses is then one product,
 // or one sum, of all rows below each other. For T uses of an (m,n) matrix on few rows that is T products and T sums of m·n numbers less.
 //
 // Which parts wait depends on shapes alone, so what a pass emits stays a function of the program.
@@ -46,11 +46,11 @@ class SharedUses {
   JoinedRows::List rows_;
 };
 
-// Whether the gradient of an operand waits, the node being a product of it with few rows, and its edge leading to a leaf, be it by
-// transposes; then it is added so.
+// Whether the gradient of an operand waits: the node is a product of it with few rows, and its edge leads, be it by transposes, to a leaf that
+// was used before. Then it is added so.
 bool product_waits(const Node& node, std::size_t operand);
 void add_product(const RuleContext& context, std::size_t operand, SharedUses& uses);
-// Whether `part`, which is to be summed to the shape of a leaf, waits.
+// Whether `part`, which is to be summed to the shape of such a leaf, waits.
 bool rows_wait(const Edge& edge, const Tensor& part);
 
 }  // namespace swage::autograd
