@@ -1,4 +1,4 @@
-// The compile thread: one, of the lowest scheduling class. Traces go in with the mask of what escapes, plans come out through a
+// The compile thread: one, of low priority. Traces go in with the mask of what escapes, plans come out through a
 // mailbox that streams look into when a segment starts.
 #pragma once
 
@@ -7,8 +7,8 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <pthread.h>
 #include <string>
+#include <sys/types.h>
 #include <thread>
 #include <vector>
 
@@ -87,8 +87,8 @@ class CompileQueue {
   std::deque<CompileJob> jobs_;
   std::vector<CompileOutcome> outcomes_;
   Statistics statistics_;
-  int in_hand_ = 0;     // jobs that somebody compiles now
-  pthread_t worker_{};  // the compile thread, once it has had a job
+  int in_hand_ = 0;   // jobs that somebody compiles now
+  pid_t worker_ = 0;  // the compile thread, once it has had a job
   bool started_ = false;
   bool stopped_ = false;
   std::atomic<std::uint64_t> finished_{0};

@@ -22,7 +22,7 @@ std::uint64_t nanoseconds_since_start();
 
 struct EngineOptions {
   Tier tier = Tier::compiled;
-  bool background = true;                 // compile on a thread of the lowest scheduling class; false: at once (tests)
+  bool background = true;                 // compile on a thread of low priority; false: at once (tests)
   std::uint32_t runs_before_keeping = 2;  // sightings of a window's hash before the trie takes it
   std::uint32_t runs_before_compiling = 3;
   bool weigh_cost = true;                               // compile only where the predicted gain has paid for it (ski rental)

@@ -243,9 +243,11 @@ void Stream::Impl::request(KnownTrace& known, const EscapeMask& escapes, bool ti
 void Stream::Impl::adopt_plans() {
   collected = engine.queue->finished();
   for (CompileOutcome& outcome : engine.queue->collect(&self)) {
+    const bool first = ledger.compilations == 0;
     ledger.spent(outcome.ms * 1e6);
     // What was planned ahead is on its family's account: it neither lends to the structure's ledger nor borrows from it.
-    if (!outcome.job.trace->ahead) outcome.job.trace->ledger->spent(outcome.ms * 1e6);
+    if (!outcome.job.trace->ahead)
+      outcome.job.trace->ledger->spent(structures_share(outcome.ms * 1e6, outcome.job.trace->history.ops, first));
     if (const KnownTrace& known = *outcome.job.trace; known.ahead && outcome.error.empty()) {
       if (outcome.result.generated == 0)
         known.family->paid(outcome.ms * 1e6);

@@ -21,6 +21,10 @@ void Ledger::spent(double ns) {
 
 double predicted_compile_ns(std::uint32_t ops) { return 2e6 + 2e5 * ops; }
 
+double structures_share(double ns, std::uint32_t ops, bool first) {
+  return first ? std::min(ns, predicted_compile_ns(ops)) : ns;
+}
+
 double predicted_saving_ns(const TraceHistory& history) {
   constexpr double kOfKernels = 0.3;
   return history.eager_ns == 0 ? 0 : kOfKernels * history.eager_ns + overhead_ns(history);

@@ -57,6 +57,9 @@ Decision decide(const TraceHistory& history, const EngineOptions& options, const
 
 // What a compilation is expected to cost, in nanoseconds of the compile thread.
 double predicted_compile_ns(std::uint32_t ops);
+// What of a compilation's cost its structure owes. The first one starts the compiler up, which serves all that follow: that is the stream's
+// debt alone.
+double structures_share(double ns, std::uint32_t ops, bool first);
 // What a plan is expected to save in one run: a part of the kernels' time, and the way of each op to its kernel; all the
 // calls too, where the window is then run as a whole.
 double predicted_saving_ns(const TraceHistory& history);

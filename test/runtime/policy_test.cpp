@@ -21,6 +21,12 @@ TEST(Policy, Pauses) {
   EXPECT_FALSE(may_pause(4e6, 0, 0, 1e12));
 }
 
+TEST(Policy, StartingTheCompilerIsNoStructuresDebt) {
+  EXPECT_EQ(structures_share(3e8, 60, true), predicted_compile_ns(60));
+  EXPECT_EQ(structures_share(5e6, 60, true), 5e6);
+  EXPECT_EQ(structures_share(3e8, 60, false), 3e8);
+}
+
 TEST(Policy, CompilesWhenThePredictedSavingHasPaidForIt) {
   EngineOptions options;
   TraceHistory history;
