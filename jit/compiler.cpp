@@ -10,6 +10,7 @@
 #include <jit/cache/stored_code.hpp>
 #include <jit/cpu/backend.hpp>
 #include <jit/family.hpp>
+#include <jit/generic.hpp>
 #include <jit/groups.hpp>
 #include <jit/inspect.hpp>
 #include <jit/plan.hpp>
@@ -43,15 +44,45 @@ class CpuCompiler final : public Compiler {
   std::optional<CompileResult> recall(const Trace& recorded, const EscapeMask& escapes) override {
     refuse_at_once(recorded);
     const Trace trace = in_best_layouts(recorded, escapes);
-    const FamilyPlan plan = families_.plan(trace, escapes);
-    const Code code = known_code(plan.planned);
+    FamilyPlan plan = families_.plan(trace, escapes);
+    const Code code = find_code(plan.planned);
     if (!code.missing.empty()) return std::nullopt;
     families_.remember(trace, escapes, plan);
     return assemble(trace, escapes, plan.planned, code);
   }
 
+  // Groups without code are taken apart, and what is left is grouped anew: it may have more to store then.
+  std::optional<CompileResult> recall_partly(const Trace& recorded, const EscapeMask& escapes) override {
+    constexpr int kAttempts = 4;
+    refuse_at_once(recorded);
+    const Trace trace = in_best_layouts(recorded, escapes);
+    FamilyPlan plan = families_.plan(trace, escapes);
+    Code code = find_code(plan.planned);
+    if (code.missing.empty()) {
+      families_.remember(trace, escapes, plan);
+      return assemble(trace, escapes, plan.planned, code);
+    }
+    std::vector<bool> pending(trace.size(), false);
+    PlannedGroups planned = std::move(plan.planned);
+    for (int k = 0; !code.missing.empty(); ++k) {
+      if (k == kAttempts || code.missing.size() == planned.distinct.size()) return std::nullopt;
+      take_apart(planned, code, pending);
+      planned = plan_groups(trace, escapes, Lone::to_kernels, pending);
+      code = find_code(planned);
+    }
+    CompileResult result = assemble(trace, escapes, planned, code);
+    std::vector<std::string> ops;
+    for (RecordIndex i = 0; i < trace.size(); ++i)
+      if (pending[i]) ops.push_back(fmt::format("{} {}", i, name_of(trace.keys[i].op)));
+    result.pending_ops = ops.size();
+    result.notes += fmt::format("{}run by kernels until there is code for them: {}", result.notes.empty() ? "" : "\n",
+                                fmt::join(ops, ", "));
+    return result;
+  }
+
   void forget() override {
     families_.clear();
+    generic_.clear();
     cache_.clear();
   }
 
@@ -68,11 +99,33 @@ class CpuCompiler final : public Compiler {
       if (key.flags & KeyHalf::kAtOnce) throw CompileError("the trace touches memory that the user holds");
   }
 
-  CompileResult compile(const Trace& trace, const EscapeMask& escapes, const FamilyPlan& plan) {
-    Code code = known_code(plan.planned);
+  CompileResult compile(const Trace& trace, const EscapeMask& escapes, FamilyPlan& plan) {
+    Code code = find_code(plan.planned);
     if (!code.missing.empty()) generate(trace, escapes, plan, code);
     families_.remember(trace, escapes, plan);
     return assemble(trace, escapes, plan.planned, code);
+  }
+
+  // Code of the programs themselves, or that of programs which other families share.
+  Code find_code(PlannedGroups& planned) {
+    Code code = known_code(planned);
+    bool other = false;
+    for (std::size_t g = 0; g < planned.programs.size(); ++g)
+      if (planned.unique[g] >= 0 && std::ranges::binary_search(code.missing, static_cast<std::size_t>(planned.unique[g])))
+        other = generic_.find(*planned.programs[g]) || other;
+    if (!other) return code;
+    find_distinct(planned);
+    return known_code(planned);
+  }
+
+  static void take_apart(const PlannedGroups& planned, const Code& code, std::vector<bool>& pending) {
+    for (std::size_t g = 0; g < planned.programs.size(); ++g) {
+      if (planned.unique[g] < 0 || !std::ranges::binary_search(code.missing, static_cast<std::size_t>(planned.unique[g])))
+        continue;
+      const Group& group = planned.grouping.groups[g];
+      for (RecordIndex i : group.records)
+        if (!std::ranges::binary_search(group.copies, i)) pending[i] = true;
+    }
   }
 
   // What is in memory, and what is on disk.
@@ -92,7 +145,10 @@ class CpuCompiler final : public Compiler {
       }
     }
     place(images, stored, code);
-    for (std::size_t k : stored) cache_.add(code.keys[k], code.functions[k]);
+    for (std::size_t k : stored) {
+      cache_.add(code.keys[k], code.functions[k]);
+      generic_.add(*planned.distinct[k]);
+    }
     return code;
   }
 
@@ -114,6 +170,7 @@ class CpuCompiler final : public Compiler {
     for (std::size_t i = 0; i < code.missing.size(); ++i) {
       const std::size_t k = code.missing[i];
       cache_.add(code.keys[k], code.functions[k]);
+      generic_.add(*plan.planned.distinct[k]);
       store_code(code.keys[k], images[i]);
     }
   }
@@ -166,6 +223,7 @@ class CpuCompiler final : public Compiler {
   Families families_;
   CpuBackend backend_;
   CodeCache cache_;
+  GenericPrograms generic_;
 };
 
 }  // namespace

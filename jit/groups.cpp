@@ -40,9 +40,11 @@ bool attempt(const Trace& trace, const EscapeMask& escapes, Lone lone, std::vect
   return settled;
 }
 
-// Merges equal programs.
+}  // namespace
+
 void find_distinct(PlannedGroups& planned) {
   planned.unique.assign(planned.programs.size(), -1);
+  planned.distinct.clear();
   for (std::size_t g = 0; g < planned.programs.size(); ++g) {
     if (!planned.programs[g]) continue;
     const Program& program = planned.programs[g]->code;
@@ -53,11 +55,9 @@ void find_distinct(PlannedGroups& planned) {
   }
 }
 
-}  // namespace
-
-PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone) {
+PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone, std::vector<bool> alone) {
   PlannedGroups planned;
-  std::vector<bool> alone(trace.size(), false);
+  alone.resize(trace.size(), false);
   std::vector<std::string> refusals;
   while (!attempt(trace, escapes, lone, alone, refusals, planned)) {
   }

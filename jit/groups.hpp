@@ -20,7 +20,12 @@ struct PlannedGroups {
 enum class Lone : std::uint8_t { to_kernels, to_groups };
 
 // Records that no group gains from, or that have no loop nest, are left to their kernels.
-PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone = Lone::to_kernels);
+// So are those marked in `alone`, by record.
+PlannedGroups plan_groups(const Trace& trace, const EscapeMask& escapes, Lone lone = Lone::to_kernels,
+                          std::vector<bool> alone = {});
+
+// Merges equal programs: fills `unique` and `distinct`.
+void find_distinct(PlannedGroups& planned);
 
 std::string describe_group(const Trace& trace, const PlannedGroups& planned, std::size_t g);
 

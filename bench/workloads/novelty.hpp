@@ -37,8 +37,8 @@ class Novelty {
   Structure next() {
     const std::size_t size = random_.below(kSizes);
     if (static_cast<double>(random_.below(1'000'000)) >= percent_ * 10'000) return pool_[size + kSizes * random_.below(kEach)];
-    for (;;) {
-      Structure structure = draw_(random_, size);
+    for (std::size_t tries = 0;; ++tries) {
+      Structure structure = draw_(random_, (size + tries / kPatience) % kSizes);
       const std::uint64_t key = key_(structure);
       if ((key & 1) == static_cast<std::uint64_t>(rehearsal_) && seen_.insert(key).second) return structure;
     }
@@ -48,6 +48,8 @@ class Novelty {
 
  private:
   static constexpr std::size_t kEach = 6;
+  static constexpr std::size_t kPatience =
+      256;  // draws, until the next larger class takes the place of one that may be used up
 
   double percent_;
   Draw draw_;

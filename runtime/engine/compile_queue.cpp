@@ -98,11 +98,13 @@ void CompileQueue::compile(CompileJob job) {
   if (ok && !job.tight) store_trace(job.trace->trace, job.escapes, job.eager_ns);
 }
 
-CompileOutcome CompileQueue::recall(CompileJob job) {
+CompileOutcome CompileQueue::recall(CompileJob job, bool partly) {
   CompileOutcome outcome;
   const std::uint64_t start = job.clock();
   try {
-    if (auto result = compiler().recall(job.trace->trace, job.escapes)) outcome.result = std::move(*result);
+    Compiler& with = compiler();
+    auto result = partly ? with.recall_partly(job.trace->trace, job.escapes) : with.recall(job.trace->trace, job.escapes);
+    if (result) outcome.result = std::move(*result);
   } catch (const std::exception& error) {
     outcome.result = {};
     outcome.error = error.what();

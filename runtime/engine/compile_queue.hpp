@@ -39,7 +39,7 @@ class CompileQueue {
 
   void submit(CompileJob job, bool background);
   // Assembles a plan of code that is known, on the calling thread. Without a plan and without an error where code is missing.
-  CompileOutcome recall(CompileJob job);
+  CompileOutcome recall(CompileJob job, bool partly = false);
   // What came back for this stream. `changed()` is cheap and may be asked at every segment.
   std::vector<CompileOutcome> collect(const void* stream);
   std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }

@@ -30,6 +30,7 @@ struct AdoptedPlan {
   std::unique_ptr<Plan> plan;
   std::vector<RecordIndex> outputs;
   PlanTimes times;
+  std::uint32_t pending_ops = 0;  // that kernels run because their code is not there yet
 };
 
 // A trace has at most two plans. The wide one writes out every storage that has ever escaped, so it may run whenever the trace is

@@ -85,7 +85,8 @@ void Stream::Impl::keep_window() {
   for (const KeyHalf& key : window.keys) hash = mix_key(hash, key);
   const std::uint64_t short_hash = options.hash_bits >= 64 ? hash : hash & ((std::uint64_t{1} << options.hash_bits) - 1);
   if (sightings.size() >= 1 << 16) sightings.clear();
-  const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping || opens_many();
+  const bool steady = steadiness.missed();
+  const bool wanted = ++sightings[short_hash] >= options.runs_before_keeping || opens_many() || steady;
   const std::uint64_t outline = family_hash(window.keys);
   const std::shared_ptr<Family> family = trie.plans() > 0 ? families.find(window.keys, outline) : nullptr;
   const auto sibling = family && worth_planning(*family) ? family->planned() : nullptr;
@@ -127,7 +128,7 @@ void Stream::Impl::keep_window() {
     known->history.eager_best_ns = sibling->history.eager_best_ns;
     known->history.requested = true;
     request(*known, known->seen, false);
-  } else {
+  } else if (!plan_at_sight(known)) {
     consider(*known);
   }
   if (trie.traces().size() > options.max_traces || trie.bytes() > options.max_trace_bytes) make_room();
@@ -277,7 +278,7 @@ void Stream::Impl::adopt(CompileOutcome& outcome) {
   event_log().store_plan(known.trace.id, outcome.result, outcome.job.tight, outcome.ms);
   AdoptedPlan& adopted = outcome.job.tight ? known.tight : known.wide;
   const bool counted = known.counted();
-  adopted = {std::move(outcome.result.plan), {}, {}};
+  adopted = {std::move(outcome.result.plan), {}, {}, static_cast<std::uint32_t>(outcome.result.pending_ops)};
   for (RecordIndex i = 0; i < known.trace.size(); ++i)
     if (adopted.plan->escapes().test(i)) adopted.outputs.push_back(i);
   known.compile_ms = outcome.ms;

@@ -44,6 +44,7 @@ struct CompileResult {
   std::size_t groups = 0;         // fused groups
   std::size_t fused_ops = 0;      // primitives inside them
   std::size_t library_calls = 0;  // primitives bound as calls
+  std::size_t pending_ops = 0;    // primitives that their kernels run until somebody asks for their code
   std::size_t generated = 1;      // loops that code was generated for; 0: the plan was assembled of code that was known
   std::string notes;              // why neighbours were not fused, one line each
 };
@@ -57,6 +58,11 @@ class Compiler {
   // The plan of a trace whose code is known already, in a millisecond or two; none where code would have to be generated. Runs on
   // any thread, beside `compile`.
   virtual std::optional<CompileResult> recall(const Trace&, const EscapeMask&) { return std::nullopt; }
+  // As `recall`, but where some code is missing the rest of the plan runs what is known, and kernels run the others (`pending_ops`).
+  // None where too little is known for that.
+  virtual std::optional<CompileResult> recall_partly(const Trace& trace, const EscapeMask& escapes) {
+    return recall(trace, escapes);
+  }
   // Drops the code that is kept for later traces. Living plans keep theirs.
   virtual void forget() {}
 };

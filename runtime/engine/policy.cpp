@@ -50,10 +50,14 @@ Decision decide(const TraceHistory& history, const EngineOptions& options, const
   return affordable && saved >= cost + structure.debt_ns() ? Decision::compile : Decision::held_back;
 }
 
-bool may_pause(double expected_ns, double saving_ns, double paused_ns, double elapsed_ns) {
-  constexpr double kAlways = 2e5, kLongest = 3e6, kShareOfTime = 0.01;
-  if (expected_ns <= kAlways + saving_ns) return true;
+bool affords_pause(double expected_ns, double paused_ns, double elapsed_ns) {
+  constexpr double kLongest = 3e6, kShareOfTime = 0.01;
   return expected_ns <= kLongest && paused_ns + expected_ns <= kLongest + kShareOfTime * elapsed_ns;
+}
+
+bool may_pause(double expected_ns, double saving_ns, double paused_ns, double elapsed_ns) {
+  constexpr double kAlways = 2e5;
+  return expected_ns <= kAlways + saving_ns || affords_pause(expected_ns, paused_ns, elapsed_ns);
 }
 
 bool does_not_pay(const TraceHistory& history, const PlanTimes& plan) {

@@ -66,14 +66,33 @@ double predicted_saving_ns(const TraceHistory& history);
 // As above, once a plan has been timed.
 double measured_saving_ns(const TraceHistory& history, const PlanTimes& plan);
 
+// Whether pauses of the user's thread are rare enough for one more. `paused_ns`: all of them so far.
+bool affords_pause(double expected_ns, double paused_ns, double elapsed_ns);
 // Whether a plan may be put together on the user's thread, at the end of the step that it makes shorter: it holds the step up for hardly
-// longer than it saves, or, where such pauses are rare, for the length of a frame at most. `paused_ns`: all of them so far.
+// longer than it saves, or, where such pauses are rare, for the length of a frame at most.
 bool may_pause(double expected_ns, double saving_ns, double paused_ns, double elapsed_ns);
 
 // Whether a plan that has been timed is slower than the kernels one by one.
 bool does_not_pay(const TraceHistory& history, const PlanTimes& plan);
 // Shelves the trace: its plans are tried again after a wait that grows eightfold each time. False where they had chances enough.
 bool shelve(TraceHistory& history);
+
+// Whether a stream runs the same few traces again and again, so that a window which it does not know is news: what follows will most
+// likely do the same.
+class Steadiness {
+ public:
+  void hit() { level_ = level_ < kMost ? level_ + 1 : kMost; }
+  // Whether it has been so until this window. A few may be new in a row.
+  bool missed() {
+    const bool steady = level_ >= kSteady;
+    level_ = level_ > kDrop ? level_ - kDrop : 0;
+    return steady;
+  }
+
+ private:
+  static constexpr std::uint32_t kMost = 64, kSteady = 32, kDrop = 8;
+  std::uint32_t level_ = 0;
+};
 
 // When windows keep leaving known paths, or never repeat, fewer of them are deferred or tracked: skips double up to a bound, and
 // are drawn at random so that no period of the program can hide behind them.

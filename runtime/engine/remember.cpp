@@ -66,6 +66,23 @@ bool Stream::Impl::recall(KnownTrace& known) {
   return true;
 }
 
+// A trace that has just been kept gets a plan of what code there is: most of it, where a program has changed in one place. Code for
+// the rest is asked for once it is hot, as ever. Where the program's thread has been held up for long enough, it waits until then.
+bool Stream::Impl::plan_at_sight(const std::shared_ptr<KnownTrace>& known) {
+  constexpr double kPerOp = 5e3;
+  if (!engine.queue || !engine.options.weigh_cost || engine.options.tier != Tier::compiled) return false;
+  if (!known->history.compilable || known->history.ops == 0 || trie.plans() == 0) return false;
+  const auto elapsed_ns = static_cast<double>(engine.options.clock());
+  if (!affords_pause(kPerOp * known->history.ops, paused_ns, elapsed_ns)) return false;
+  CompileOutcome outcome =
+      engine.queue->recall({known, known->seen, &self, false, engine.options.clock, known->history.eager_ns}, true);
+  paused_ns += outcome.ms * 1e6;
+  if (!outcome.result.plan) return false;
+  known->history.requested = outcome.result.pending_ops == 0;
+  adopt(outcome);
+  return true;
+}
+
 void Stream::Impl::note_beginning() {
   if (noted >= kBeginning || engine.options.tier != Tier::compiled || !engine.queue) return;
   ++noted;

@@ -177,8 +177,10 @@ bool Stream::Impl::run_plan(KnownTrace& known) {
     }
   }
   counters.ops.add(known.history.ops);
-  counters.compiled_ops.add(known.history.ops);
+  counters.compiled_ops.add(known.history.ops - chosen->pending_ops);
   if (timed && chosen->times.runs == kTimedRuns) judge(known, *chosen);
+  if (timed && chosen->pending_ops > 0 && known.history.timed_runs == 0)  // no less than its kernels would have taken
+    known.history.eager_ns = chosen->times.best_ns;
   return true;
 }
 
@@ -285,6 +287,7 @@ void Stream::Impl::finish(KnownTrace* hit, std::int64_t reason) {
   if (hit) {
     last_hit = hit;
     counters.hits.add();
+    steadiness.hit();
     ++hit->hits;
     ++hit->history.runs;
     hit->last_used = window_count;
@@ -300,6 +303,8 @@ void Stream::Impl::finish(KnownTrace* hit, std::int64_t reason) {
     }
     if (hit->hits == 1 && hit->trace.sites.empty()) [[unlikely]]
       event_log().store_sites(hit->trace.id, window.values.begin(), window.size());
+    if (hit->wide.pending_ops > 0) [[unlikely]]
+      consider(*hit);
     if (!beginning.empty()) compile_beginning();
   } else if (window.on_path) {
     ran_eagerly(*window.cursor.trace);

@@ -141,6 +141,7 @@ struct Stream::Impl {
   // remember.cpp
   void remember();
   bool recall(KnownTrace& known);
+  bool plan_at_sight(const std::shared_ptr<KnownTrace>& known);
   void note_beginning();
   void compile_beginning();
   void forget() noexcept;
@@ -178,6 +179,7 @@ struct Stream::Impl {
   std::vector<std::shared_ptr<KnownTrace>> beginning;  // what the stream ran first, and so far once
   FamilyTable families;
   Backoff deferral_backoff, tracking_backoff;
+  Steadiness steadiness;
   std::unordered_map<std::uint64_t, std::uint32_t> sightings, family_sightings;  // of windows that are not known
   std::uint64_t collected = 0;                                                   // outcomes of the compile queue seen so far
   std::uint64_t window_count = 0;

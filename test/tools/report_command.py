@@ -68,7 +68,7 @@ class Report(command.CommandTest):
                                                             "setTimeout(() => document.querySelectorAll('.trace[open] .fold .fold').forEach("
                                                             "fold => { fold.open = true; }), 100);"))
         text = opened.by_id(hottest).text
-        for part in ("library call", 'sym_name = "group_0"', "define ", "ret", "__global__", "compiled in"):
+        for part in ("library call", "@group_0(", "define ", "ret", "__global__", "compiled in"):
             self.assertTrue(part in text, part)
 
     @needs_browser
