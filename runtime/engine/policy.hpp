@@ -78,10 +78,11 @@ bool does_not_pay(const TraceHistory& history, const PlanTimes& plan);
 bool shelve(TraceHistory& history);
 
 // Whether a stream runs the same few traces again and again, so that a window which it does not know is news: what follows will most
-// likely do the same.
+// likely do the same. A program that parts somewhere is not steady, whatever it runs between its forks.
 class Steadiness {
  public:
   void hit() { level_ = level_ < kMost ? level_ + 1 : kMost; }
+  void forked() { level_ = 0; }
   // Whether it has been so until this window. A few may be new in a row.
   bool missed() {
     const bool steady = level_ >= kSteady;

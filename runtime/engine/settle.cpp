@@ -284,6 +284,7 @@ void Stream::Impl::finish(KnownTrace* hit, std::int64_t reason) {
   counters.windows.add();
   note_turn(hit ? hit : window.on_path ? window.cursor.trace : nullptr, reason);
   if (stem_before) follows(hit ? hit : window.on_path ? window.cursor.trace : nullptr);
+  if (reason == kFork) steadiness.forked();
   if (hit) {
     last_hit = hit;
     counters.hits.add();
