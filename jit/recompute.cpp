@@ -18,6 +18,8 @@ bool cheap(Op op) {
     case Op::add:
     case Op::sub:
     case Op::mul:
+    case Op::tanh_grad:
+    case Op::sigmoid_grad:
     case Op::neg:
     case Op::square:
     case Op::relu:

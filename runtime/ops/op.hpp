@@ -19,7 +19,7 @@ enum class Op : std::uint16_t {
   // Pointwise, unary.
   neg, abs, sign, exp, log, sqrt, rsqrt, square, reciprocal, tanh, sigmoid, sin, cos, relu, floor, logical_not, cast, copy,
   // Pointwise, binary and ternary.
-  add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge, logical_and, logical_or, assign, where,
+  add, sub, mul, div, tanh_grad, sigmoid_grad, maximum, minimum, eq, ne, lt, le, gt, ge, logical_and, logical_or, assign, where,
   // Reductions over the dimensions in the attribute, by the fixed reduction tree.
   sum, amax, amin, argmax,
   // Contractions.
@@ -89,6 +89,8 @@ inline constexpr std::array<OpInfo, kOps> kOpTable = {{
     {Op::sub, "sub", OpKind::pointwise, 2, DTypeRule::arithmetic, true, false},
     {Op::mul, "mul", OpKind::pointwise, 2, DTypeRule::arithmetic, true, false},
     {Op::div, "div", OpKind::pointwise, 2, DTypeRule::floating, true, false},
+    {Op::tanh_grad, "tanh_grad", OpKind::pointwise, 2, DTypeRule::floating, true, false},
+    {Op::sigmoid_grad, "sigmoid_grad", OpKind::pointwise, 2, DTypeRule::floating, true, false},
     {Op::maximum, "maximum", OpKind::pointwise, 2, DTypeRule::arithmetic, true, false},
     {Op::minimum, "minimum", OpKind::pointwise, 2, DTypeRule::arithmetic, true, false},
     {Op::eq, "eq", OpKind::pointwise, 2, DTypeRule::compare, false, false},

@@ -61,6 +61,8 @@ std::map<Op, std::vector<Sample>> samples() {
     all[op].push_back({[op](Inputs in) { return detail::binary({}, op, 0.7, in[0]); }, {away({2, 3})}});
     all[op].push_back({[op](Inputs in) { return detail::binary({}, op, in[0], Scalar::literal(0.6)); }, {away({2, 3})}});
   }
+  for (Op op : {Op::tanh_grad, Op::sigmoid_grad})
+    all[op].push_back({[op](Inputs in) { return detail::binary({}, op, in[0], in[1]); }, {away({2, 3}), uneven({2, 3}, 1)}});
   all[Op::mul].push_back({[](Inputs in) { return in[0] * in[0]; }, {away({3})}});
   all[Op::assign].push_back({[](Inputs in) {
                                const Tensor target = in[0] * 2.0;

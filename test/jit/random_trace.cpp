@@ -101,7 +101,8 @@ class Generator {
     keep(trace_.op(op, {value}, {}, in_place));
   }
   void binary(bool in_place) {
-    static const Op kOps[] = {Op::add, Op::sub, Op::mul, Op::div, Op::maximum, Op::minimum, Op::add, Op::mul};
+    static const Op kOps[] = {Op::add,          Op::sub,     Op::mul,     Op::div, Op::tanh_grad,
+                              Op::sigmoid_grad, Op::maximum, Op::minimum, Op::add, Op::mul};
     const RecordIndex value = any();
     keep(trace_.op(kOps[pick(std::size(kOps))], {value, any_arg(trace_.desc(value).dtype)}, {}, in_place));
   }

@@ -36,6 +36,8 @@ long double reference(Op op, long double a, long double b, long double c) {
     case Op::sub: return a - b;
     case Op::mul: return a * b;
     case Op::div: return a / b;
+    case Op::tanh_grad: return a * ((1 - b) * (1 + b));
+    case Op::sigmoid_grad: return a * (b * (1 - b));
     case Op::maximum: return std::isnan(b) || b > a ? b : a;
     case Op::minimum: return std::isnan(b) || b < a ? b : a;
     case Op::eq: return a == b;
@@ -58,6 +60,8 @@ double bound(Op op) {  // in units in the last place
     case Op::log:
     case Op::tanh:
     case Op::sigmoid: return 3;
+    case Op::tanh_grad:
+    case Op::sigmoid_grad:
     case Op::sin:
     case Op::cos: return 2;
     case Op::rsqrt: return 1.5;
@@ -254,6 +258,7 @@ TEST(Pointwise, SpecialValues) {
         if (type != dtype || info(op).arity > 2 || op == Op::assign) return;
         // Beyond the range in which sine and cosine are claimed to be accurate.
         if (op == Op::sin || op == Op::cos) return;
+        if (op == Op::tanh_grad || op == Op::sigmoid_grad) return;  // their second operand is a tanh, a sigmoid
         const std::vector<Array> operands = info(op).arity == 1 ? std::vector{a} : std::vector{a, b};
         SCOPED_TRACE(isa);
         const Array result = run(op, as_operands(operands));

@@ -23,7 +23,7 @@ class TraceCommand(command.CommandTest):
         self.assertRegex(trace["id"], r"^t\d+$")
         self.assertGreaterEqual(trace["hits"], 60)
         self.assertGreater(trace["runs"], trace["hits"])
-        self.assertEqual(trace["ops"], 18)
+        self.assertEqual(trace["ops"], 16)
         table = self.swage("trace", "top").stdout
         self.assert_fits(table)
         self.assertIn(trace["id"], table)

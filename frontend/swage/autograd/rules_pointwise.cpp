@@ -57,11 +57,8 @@ void add_pointwise_rules(RuleTable& table) {
   });
   add(Op::square, {r0}, [](C c, int) { return c.grad() * (c.tensor(0) * lit(2)); });
   add(Op::reciprocal, {y}, [](C c, int) { return -c.grad() * square(c.result()); });
-  add(Op::tanh, {y}, [](C c, int) { return c.grad() * (lit(1) - square(c.result())); });
-  add(Op::sigmoid, {y}, [](C c, int) {
-    const Tensor result = c.result();
-    return c.grad() * (result * (lit(1) - result));
-  });
+  add(Op::tanh, {y}, [](C c, int) { return detail::binary({}, Op::tanh_grad, c.grad(), c.result()); });
+  add(Op::sigmoid, {y}, [](C c, int) { return detail::binary({}, Op::sigmoid_grad, c.grad(), c.result()); });
   add(Op::sin, {r0}, [](C c, int) { return c.grad() * cos(c.tensor(0)); });
   add(Op::cos, {r0}, [](C c, int) { return -c.grad() * sin(c.tensor(0)); });
   add(Op::relu, {y}, [](C c, int) { return where(le(c.result(), lit(0)), lit(0), c.grad()); });
@@ -75,6 +72,15 @@ void add_pointwise_rules(RuleTable& table) {
   add(Op::div, {r1, r1 | y}, [](C c, int k) {
     return with_operand(c, 1,
                         [&](const auto& divisor) { return k == 0 ? c.grad() / divisor : -c.grad() * c.result() / divisor; });
+  });
+  // Of the gradient they scale, and of the result they scale it by.
+  add(Op::tanh_grad, {r1, all}, [](C c, int k) {
+    if (k == 0) return detail::binary({}, Op::tanh_grad, c.grad(), c.tensor(1));
+    return c.grad() * c.tensor(0) * (c.tensor(1) * lit(-2));
+  });
+  add(Op::sigmoid_grad, {r1, all}, [](C c, int k) {
+    if (k == 0) return detail::binary({}, Op::sigmoid_grad, c.grad(), c.tensor(1));
+    return c.grad() * c.tensor(0) * (lit(1) - c.tensor(1) * lit(2));
   });
   add(Op::maximum, {all, all}, [](C c, int k) { return extremum(c, k, true); });
   add(Op::minimum, {all, all}, [](C c, int k) { return extremum(c, k, false); });
