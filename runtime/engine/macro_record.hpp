@@ -25,12 +25,18 @@ struct MacroRecord {
     RecordIndex to, from;
   };
   // A view record: where it starts, given where its operand starts. `moves_with`: an earlier narrow whose start it takes over, or none.
+  // `as`: an earlier view that it begins with, wherever that is, or none.
   struct Start {
     static constexpr RecordIndex kFixed = ~RecordIndex{0};
     RecordIndex to;
     std::int64_t fixed;  // elements
-    RecordIndex moves_with = kFixed;
+    RecordIndex moves_with = kFixed, as = kFixed;
     std::int64_t stride = 0, its_stride = 0;  // of this record and of the earlier one, along the dimension
+  };
+  // Views of one storage that the pass took for one, since they lay behind each other: its records fit only where they do.
+  struct Adjoining {
+    RecordIndex first, other;
+    std::int64_t distance;  // elements
   };
   // A value that lives on after the stretch, as it stands then. Owners come before their views.
   struct Made {
@@ -47,12 +53,13 @@ struct MacroRecord {
   };
   std::vector<Scalar> scalars;
   std::vector<Start> starts;  // in order of `to`
+  std::vector<Adjoining> adjoining;
   std::vector<Made> made;
   std::vector<Gradient> gradients;
 
   std::size_t bytes() const {
     return sizeof(MacroRecord) + key.size() * 8 + scalars.size() * sizeof(Scalar) + starts.size() * sizeof(Start) +
-           made.size() * sizeof(Made) + gradients.size() * sizeof(Gradient);
+           adjoining.size() * sizeof(Adjoining) + made.size() * sizeof(Made) + gradients.size() * sizeof(Gradient);
   }
 };
 

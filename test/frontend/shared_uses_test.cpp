@@ -1,6 +1,7 @@
 // Gradients of leaves that are used many times, which are summed by one product or sum of the rows of all uses.
 #include <gtest/gtest.h>
 
+#include <swage/autograd/macro.hpp>
 #include <swage/swage.hpp>
 #include <test/frontend/tiers.hpp>
 
@@ -64,6 +65,56 @@ TEST(SharedUses, AreOneProduct) {
     return (ops_of(9) - ops_of(5)) / 4;
   };
   EXPECT_LE(ops_a_step(false), ops_a_step(true) - 8);
+}
+
+// The steps of a sequence lie behind each other: they are a factor as they are. Copies of them are joined, at two ops each.
+TEST(SharedUses, RowsBehindEachOtherAreNotCopied) {
+  const Tensor weight = randn({5, 3}, DType::f64).requires_grad_();
+  const Tensor sequence = randn({6, 2, 5}, DType::f64);
+  const auto gradient = [&](auto&& part) {
+    Tensor loss = sum(square(matmul(part(0), weight)));
+    for (int t = 1; t < 6; ++t) loss = loss + sum(square(matmul(part(t), weight)));
+    const auto before = stats().ops;
+    const Tensor result = grad({loss}, {weight})[0];
+    swage::step();
+    return std::pair(result, stats().ops - before);
+  };
+  const auto [apart, more] = gradient([&](int t) { return sequence[t].clone(); });
+  const auto [joined, ops] = gradient([&](int t) { return sequence[t]; });
+  EXPECT_EQ(largest_difference(joined, apart), 0);
+  EXPECT_LE(ops + 7, more);
+  // Not in the order of use, with a gap, or of unequal height: copied.
+  for (const std::vector<int>& order : {std::vector{0, 1, 3, 2, 4, 5}, {0, 0, 1, 2, 4, 5}}) {
+    const auto [here, ops_here] = gradient([&](int t) { return sequence[order[static_cast<std::size_t>(t)]]; });
+    const auto [there, ops_there] = gradient([&](int t) { return sequence[order[static_cast<std::size_t>(t)]].clone(); });
+    EXPECT_EQ(largest_difference(here, there), 0);
+    EXPECT_EQ(ops_here, ops_there);
+  }
+}
+
+// Passes that are remembered: the same program on other pieces of a sequence, then on steps that lie elsewhere each.
+TEST(SharedUses, AreRowsWhereTheyLieNow) {
+  std::uint64_t replayed = 0;
+  test::expect_same([&](test::Notes& notes) {
+    manual_seed(4);
+    const Tensor weight = randn({5, 3}).requires_grad_();
+    const Tensor sequence = randn({40, 2, 5});
+    const auto before = autograd::macros_replayed();
+    for (int i = 0; i < 60; ++i) {
+      Tensor loss;
+      for (int t = 0; t < 6; ++t) {
+        const int at = i % 3 == 2 ? (i * 7 + t * t * 5) % 40 : i % 30 + t;
+        const Tensor part = sum(square(matmul(sequence.narrow(0, at, 1).reshape({2, 5}), weight)));
+        loss = loss.defined() ? loss + part : part;
+      }
+      loss.backward();
+      notes(weight.grad());
+      weight.set_grad({});
+      swage::step();
+    }
+    replayed = autograd::macros_replayed() - before;
+  });
+  EXPECT_GT(replayed, 10u);
 }
 
 TEST(SharedUses, AreEqualInAllTiers) {

@@ -73,6 +73,8 @@ class Pass {
     }
     if (macro_) macro_->visits_end();
     for (LeafGradient& leaf : leaves_) sum_up(leaf);
+    if (macro_)
+      for (const JoinedRows::Span& span : joined_.spans()) macro_->spans(*span.view.value(), span.parts);
     for (LeafGradient& leaf : leaves_) deposit(leaf);
   }
 

@@ -141,12 +141,20 @@ Macro::~Macro() {
   if (path_ && !done_) forget_log();  // an error left the pass half done
 }
 
+bool Macro::fits(const MacroRecord& macro) const {
+  const std::span<const ValueHalf> values(recorder->values.begin(), begin_);
+  return std::ranges::all_of(macro.adjoining, [&](const MacroRecord::Adjoining& views) {
+    const Trace& trace = path_->trace;
+    return result_offset(trace, views.other, values) - result_offset(trace, views.first, values) == views.distance;
+  });
+}
+
 const MacroRecord* Macro::find() const {
   const auto words = words_so_far();
   for (const auto& macro : path_->macros) {
     const auto& key = macro->key;
     if (macro->parts && macro->other.expired()) continue;
-    if (macro->begin == begin_ && key.size() == words.size() + 2 && key[words.size()] == root_word_ &&
+    if (macro->begin == begin_ && fits(*macro) && key.size() == words.size() + 2 && key[words.size()] == root_word_ &&
         key.back() == seed_word_ && std::equal(words.begin(), words.end(), key.begin()))
       return macro.get();
   }
@@ -218,7 +226,9 @@ bool Macro::replay(CallSite site) {
           halves[start.moves_with].offset - result_offset(trace, trace.operand(start.moves_with, 0), values);
       distance = its / start.its_stride * start.stride;
     }
-    halves[start.to].offset = result_offset(trace, trace.operand(start.to, 0), values) + distance;
+    halves[start.to].offset = start.as != MacroRecord::Start::kFixed
+                                  ? result_offset(trace, start.as, values)
+                                  : result_offset(trace, trace.operand(start.to, 0), values) + distance;
   }
   for (std::size_t k = 0; k < made.size(); ++k) {
     const MacroRecord::Made& what = macro->made[k];
@@ -241,6 +251,21 @@ void Macro::visits(const Node& node) {
 
 void Macro::visits_end() {
   if (path_) visits_end_ = static_cast<RecordIndex>(recorder->values.size());
+}
+
+void Macro::spans(const Value& view, std::span<const Tensor> parts) {
+  if (!path_) return;
+  detail::PoolVector<RecordIndex>& records = spans_.emplace_back();
+  const auto add = [&](const Value& value) {
+    const Tag record = value.tag - recorder->first_tag;
+    repeats_ = repeats_ && record < recorder->values.size();
+    records.push_back(static_cast<RecordIndex>(record));
+  };
+  add(view);
+  for (const Tensor& part : parts) {
+    add(*part.value());
+    repeats_ = repeats_ && records.back() < begin_;
+  }
 }
 
 void Macro::finish() {
@@ -283,7 +308,20 @@ bool Macro::learn(MacroRecord& macro) const {
     for (; visit < visits_.size() && visits_[visit].begin <= i; ++visit) node = visits_[visit].node;
     if (!learn_record(macro, i, i < visits_end_ ? node : kNoNode)) return false;
   }
-  return learn_values(macro);
+  return learn_spans(macro) && learn_values(macro);
+}
+
+bool Macro::learn_spans(MacroRecord& macro) const {
+  const std::span<const ValueHalf> values(recorder->values.begin(), recorder->values.size());
+  const auto start_of = [&](RecordIndex i) { return result_offset(recorder->path->trace, i, values); };
+  for (const auto& records : spans_) {
+    const auto start = std::ranges::find(macro.starts, records[0], &MacroRecord::Start::to);
+    if (start == macro.starts.end() || start_of(records[0]) != start_of(records[1])) return false;
+    start->as = records[1];
+    for (std::size_t k = 2; k < records.size(); ++k)
+      macro.adjoining.push_back({records[1], records[k], start_of(records[k]) - start_of(records[1])});
+  }
+  return true;
 }
 
 // What is written of record i besides its site; `node`: the record of the node whose rule emitted it.

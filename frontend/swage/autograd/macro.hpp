@@ -83,7 +83,8 @@ class Macro {
 
   // Otherwise the pass goes op by op and says what it does.
   void visits(const Node& node);
-  void visits_end();                                                         // what is emitted from here on is no node's
+  void visits_end();                                             // what is emitted from here on is no node's
+  void spans(const Value& view, std::span<const Tensor> parts);  // a narrow that is all of them, which adjoin each other
   void deposits(Value& leaf) { leaves_.push_back(ValueRef::share(&leaf)); }  // its first gradient
   void does_not_repeat() { repeats_ = false; }
   // It is over, and holds nothing any more: remembers it where it can be repeated.
@@ -94,7 +95,9 @@ class Macro {
   void pass_is_done();
   bool learn(MacroRecord& macro) const;
   bool learn_record(MacroRecord& macro, RecordIndex i, RecordIndex node) const;
+  bool learn_spans(MacroRecord& macro) const;
   bool learn_values(MacroRecord& macro) const;
+  bool fits(const MacroRecord& macro) const;
 
   RecordIndex first_made() const;  // the first record that is not the entry of the gradient that the user gave
 
@@ -109,6 +112,7 @@ class Macro {
     RecordIndex node;   // the node's record
   };
   detail::PoolVector<Visit> visits_;
+  detail::PoolVector<detail::PoolVector<RecordIndex>> spans_;  // the view, then its parts
   detail::PoolVector<ValueRef> leaves_;
   RecordIndex visits_end_ = 0;
   std::size_t reachable_ = 0;

@@ -1,12 +1,30 @@
 #include <swage/autograd/shared_uses.hpp>
 
 #include <algorithm>
+#include <ranges>
+#include <vector>
 
 #include <swage/detail/call.hpp>
 #include <swage/index.hpp>
 #include <swage/products.hpp>
 
 namespace swage::autograd {
+// Rows that lie behind each other in one storage are joined already: steps of a sequence, for one. Undefined where they do not.
+Tensor JoinedRows::view_of_all(const List& parts) {
+  if (parts.size() < 2) return {};
+  Value* const owner = parts[0].value()->owner();
+  if (!owner->view().contiguous()) return {};
+  const std::int64_t from = parts[0].value()->offset;
+  std::int64_t end = from;
+  for (const Tensor& part : parts) {
+    const Value& value = *part.value();
+    if (value.owner() != owner || value.offset != end || part.dim() != 2 || !part.is_contiguous()) return {};
+    end += part.numel();
+  }
+  const Tensor all = Tensor(ValueRef::share(owner)).reshape({-1}).narrow(0, from, end - from);
+  spans_.push_back({all, parts});
+  return all.reshape({-1, parts[0].size(1)});
+}
 
 Tensor JoinedRows::join(const List& rows, bool by_columns) {
   const auto same = [&](const Entry& entry) {
@@ -15,10 +33,11 @@ Tensor JoinedRows::join(const List& rows, bool by_columns) {
            });
   };
   if (const auto found = std::ranges::find_if(entries_, same); found != entries_.end()) return found->joined;
-  std::vector<Tensor> parts;
+  List parts;
   parts.reserve(rows.size());
-  for (const Tensor& part : rows) parts.push_back(by_columns ? part.t() : part);
-  Entry entry{{}, by_columns, parts.size() == 1 ? parts[0] : cat(parts, 0)};
+  for (const Tensor& part : std::views::reverse(rows)) parts.push_back(by_columns ? part.t() : part);
+  Entry entry{{}, by_columns, by_columns ? Tensor() : view_of_all(parts)};
+  if (!entry.joined.defined()) entry.joined = parts.size() == 1 ? parts[0] : cat({parts.begin(), parts.end()}, 0);
   for (const Tensor& part : rows) entry.of.push_back(part.value());
   entries_.push_back(std::move(entry));
   return entries_.back().joined;

@@ -16,16 +16,26 @@ namespace swage::autograd {
 class JoinedRows {
  public:
   using List = detail::PoolVector<Tensor>;
-  // `rows`: matrices of one width. With `by_columns`, of their transposes.
+  // `rows`: matrices of one width, the last one on top: a pass meets a program's uses last first, and in its own order they may lie behind
+  // each other already. With `by_columns`, of their transposes.
   Tensor join(const List& rows, bool by_columns);
 
+  // What was joined by being one view already.
+  struct Span {
+    Tensor view;  // a narrow
+    List parts;
+  };
+  const detail::PoolVector<Span>& spans() const { return spans_; }
+
  private:
+  Tensor view_of_all(const List& parts);
   struct Entry {
     detail::PoolVector<const Value*> of;  // kept alive by the lists
     bool by_columns;
     Tensor joined;
   };
   detail::PoolVector<Entry> entries_;
+  detail::PoolVector<Span> spans_;
 };
 
 // What a leaf's gradient, or that of a transpose of it, is the sum of.
