@@ -116,6 +116,7 @@ void Stream::Impl::forget() noexcept {
   sightings.clear();
   family_sightings.clear();
   beginning.clear();
+  steadiness = {};
   noted = 0;
   remembered = false;
 }

@@ -155,6 +155,15 @@ class FakeCompiler : public Compiler {
     result.generated = 0;
     return result;
   }
+  std::optional<CompileResult> recall_partly(const Trace& trace, const EscapeMask& escapes) override {
+    if (control().knows_code || control().pending_ops == 0) return recall(trace, escapes);
+    control().now_ns += control().recall_ns;
+    CompileResult result;
+    result.plan = std::make_unique<InterpretingPlan>(trace, escapes);
+    result.generated = 0;
+    result.pending_ops = control().pending_ops;
+    return result;
+  }
 };
 
 const bool wired = (wire_engine(&kernels, &make_compiler), true);

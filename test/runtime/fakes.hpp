@@ -43,6 +43,7 @@ struct Control {
   std::size_t escapes_written = 0;  // by the latest plan
   int refusals = 0;                 // compilations to refuse
   bool knows_code = false;          // whether plans can be recalled
+  std::size_t pending_ops = 0;      // of a plan that is recalled where not all its code is known; 0: there are no such plans
   // The time that fake_clock() shows, and what moves it on.
   FakeTime now_ns;
   std::uint64_t kernel_ns = 1000, plan_ns = 1000, compile_ns = 1'000'000, recall_ns = 1000;

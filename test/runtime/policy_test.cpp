@@ -21,6 +21,25 @@ TEST(Policy, Pauses) {
   EXPECT_FALSE(may_pause(4e6, 0, 0, 1e12));
 }
 
+TEST(Policy, PausesAreShortAndRare) {
+  EXPECT_TRUE(affords_pause(2e6, 0, 0));
+  EXPECT_FALSE(affords_pause(4e6, 0, 1e12));  // longer than a frame may be held up
+  EXPECT_FALSE(affords_pause(2e6, 2e6, 0));
+  EXPECT_TRUE(affords_pause(2e6, 2e6, 1e8));  // a hundredth of what has passed since
+}
+
+TEST(Policy, AStreamIsSteadyAfterManyHitsInARow) {
+  Steadiness steadiness;
+  for (int i = 0; i < 31; ++i) steadiness.hit();
+  EXPECT_FALSE(steadiness.missed());
+  for (int i = 0; i < 64; ++i) steadiness.hit();
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(steadiness.missed()) << i;  // a few may be new in a row
+  EXPECT_FALSE(steadiness.missed());
+  for (int i = 0; i < 1000; ++i) steadiness.hit();
+  steadiness.forked();
+  EXPECT_FALSE(steadiness.missed());
+}
+
 TEST(Policy, StartingTheCompilerIsNoStructuresDebt) {
   EXPECT_EQ(structures_share(3e8, 60, true), predicted_compile_ns(60));
   EXPECT_EQ(structures_share(5e6, 60, true), 5e6);
