@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Times the workloads in Swage, PyTorch (eager and compiled) and JAX on this machine, alternating, and prints medians and ratios.
+"""Times the workloads in Swage, PyTorch (eager and compiled), JAX and DyNet on this machine, alternating, and prints medians and ratios.
 
 Every system works on the same core (or cores, with --threads). Peers start once for a row and are asked for a measurement in
 every round; Swage runs in a process of its own each time. A measurement lasts until its steps have taken --seconds, and its
 figure is their median; a figure in the table is the median over the rounds. First the losses of the first steps (where there
 are none, the root mean square of the outputs) are compared: a row whose systems do not do the same work is not reported.
 Peers are installed from PyPI into BUILD/peers on first use; one that cannot be had is left out with a message.
+
+A second table has the dynamic workloads and DyNet (dynamic.py); more is better there, unless the unit is of time. Those that read data
+sets are skipped with a message where --data or SWAGE_DATA does not name their folder.
 """
 
 import argparse
@@ -18,7 +21,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-HERE = pathlib.Path(__file__).parent
+import dynamic
+from installing import HERE, Unavailable, installed_dynet, installed_peers, message, python_of
+
 TOLERANCE = 2e-5  # relative; float sums in another order
 
 
@@ -58,35 +63,6 @@ PEERS = {"torch": ("torch", "torch_peer.py"), "torch.compile": ("torch", "torch_
          "jax": ("jax", "jax_peer.py")}  # column: the package it needs, the program and its options
 TIERS = ("eager", "warm")
 COLUMNS = (*PEERS, *(f"swage {tier}" for tier in TIERS))
-
-
-def message(text):
-    print(f"peers: {text}", file=sys.stderr, flush=True)
-
-
-class Unavailable(Exception):
-    pass
-
-
-def has(python, package):
-    return python.exists() and subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode == 0
-
-
-def installed_peers(folder):
-    """The interpreter and the columns that can be measured, after an attempt to install what is missing."""
-    python = folder / "bin" / "python"
-    if not all(has(python, package) for package in ("torch", "jax", "gymnasium")):
-        message(f"installing PyTorch, JAX and Gymnasium into {folder} (about 3 GB)")
-        try:
-            if not python.exists():
-                subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", HERE / "requirements.txt"], check=True)
-        except subprocess.CalledProcessError as error:
-            message(f"installing failed: {error}")
-    there = {package: has(python, package) for package in ("torch", "jax")}
-    for package in (package for package, found in there.items() if not found):
-        message(f"{package} is not there and is left out")
-    return python, [column for column, (package, *_) in PEERS.items() if there[package]]
 
 
 class Peer:
@@ -224,41 +200,85 @@ def print_header(rounds, threads, seconds):
     print(table_line(["---", *["---:"] * (len(HEADER) - 1)]), flush=True)
 
 
-def main():
+def print_dynamic_header(rounds):
+    print(f"\nmedian of {rounds} rounds, each in processes of their own\n")
+    print(table_line(dynamic.HEADER))
+    print(table_line(["---", *["---:"] * (len(dynamic.HEADER) - 1)]), flush=True)
+
+
+def print_dynamic(row):
+    for cells in dynamic.lines_of(row):
+        print(table_line(cells), flush=True)
+
+
+def print_kept(rows):
+    """The tables of rows that were kept with --append."""
+    static = [row for row in rows if "case" in row]
+    measured = next((row for row in static if "figures" in row), None)
+    if measured:
+        print_header(len(next(iter(measured["figures"].values()))["rounds"]), measured["threads"], measured["seconds"])
+    for row in static:
+        print(table_line(cells_of(row)))
+    kept = [row for row in rows if "dynamic" in row]
+    if kept:
+        print_dynamic_header(max(len(row.get("runs", {}).get("swage", [])) for row in kept))
+    for row in kept:
+        print_dynamic(row)
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", help=f"first words of: {', '.join(CASES)}")
+    parser.add_argument("cases", nargs="*", help=f"first words of: {', '.join([*CASES, *dynamic.CASES])}")
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--peers", type=pathlib.Path, help="the virtual environment (BUILD/peers)")
+    parser.add_argument("--data", type=pathlib.Path, help="the folder of data sets (SWAGE_DATA)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--append", type=pathlib.Path, help="add the rows to this file, a line of JSON each")
     parser.add_argument("--table", type=pathlib.Path, help="measure nothing; print the rows of such a file")
     arguments = parser.parse_args()
-    chosen = [case for case in CASES if not arguments.cases or case.startswith(tuple(arguments.cases))]
-    if not chosen:
+    begins = lambda name: not arguments.cases or name.startswith(tuple(arguments.cases))
+    arguments.static, arguments.dynamic = list(filter(begins, CASES)), list(filter(begins, dynamic.CASES))
+    if not arguments.static and not arguments.dynamic:
         parser.error(f"no workload begins with {' or '.join(arguments.cases)}")
+    if arguments.data is None and os.environ.get("SWAGE_DATA"):
+        arguments.data = pathlib.Path(os.environ["SWAGE_DATA"])
+    return arguments
 
+
+def main():
+    arguments = parse_arguments()
     if arguments.table:
-        rows = [json.loads(line) for line in arguments.table.read_text().splitlines()]
-        measured = next((row for row in rows if "figures" in row), None)
-        if measured:
-            rounds = len(next(iter(measured["figures"].values()))["rounds"])
-            print_header(rounds, measured["threads"], measured["seconds"])
-        for row in rows:
-            print(table_line(cells_of(row)))
+        print_kept([json.loads(line) for line in arguments.table.read_text().splitlines()])
         return 0
-
-    python, columns = installed_peers(arguments.peers or arguments.build / "peers")
-    print_header(arguments.rounds, arguments.threads, arguments.seconds)
+    folder = arguments.peers or arguments.build / "peers"
+    chosen = [name for name in arguments.dynamic if dynamic.available(name, arguments.data)]
+    packages = installed_peers(folder)
+    if any("dynet" in dynamic.CASES[name].peers for name in chosen) and installed_dynet(folder):
+        packages.append("dynet")
     refused = 0
-    for name in chosen:
-        row = measure(name, CASES[name], arguments, python, columns)
+
+    def keep(row):
+        nonlocal refused
         refused += "refused" in row
-        print(table_line(cells_of(row)), flush=True)
         if arguments.append:
             with arguments.append.open("a") as file:
                 file.write(json.dumps(row) + "\n")
+
+    if arguments.static:
+        print_header(arguments.rounds, arguments.threads, arguments.seconds)
+    columns = [column for column, (package, *_) in PEERS.items() if package in packages]
+    for name in arguments.static:
+        row = measure(name, CASES[name], arguments, python_of(folder), columns)
+        print(table_line(cells_of(row)), flush=True)
+        keep(row)
+    if chosen:
+        print_dynamic_header(arguments.rounds)
+    for name in chosen:
+        row = dynamic.measure(name, arguments, folder, arguments.data, packages)
+        print_dynamic(row)
+        keep(row)
     return 1 if refused else 0
 
 

@@ -1,34 +1,24 @@
 """The language model of bench/workloads/rnnlm.cpp in DyNet, for comparison: words a second.
 
-    python3.8 -m venv build/dynet && build/dynet/bin/pip install numpy cython dynet
-    build/dynet/bin/python bench/peers/rnnlm_dynet.py DATA [--batch N] [--seconds S]
+    tools/dev peers rnnlm  # leaves DyNet in build/peers/dynet
+    PYTHONPATH=build/peers/dynet build/peers/bin/python bench/peers/rnnlm_dynet.py DATA [--no-autobatch] [--batch N] [--seconds S]
 
 DATA/text/dev.txt is the Penn Treebank's. Sentences are sorted by length, cut into minibatches and padded; losses behind the ends are masked
 where there are any.
 """
 
-import argparse
 import random
-import statistics
-import time
 
 import _dynet as dy
 import numpy
+
+import dynet_runs
 
 EMBEDDING, UNITS = 128, 256
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("data")
-    arguments.add_argument("--batch", type=int, default=64)
-    arguments.add_argument("--seconds", type=float, default=5)
-    arguments.add_argument("--autobatch", action="store_true")
-    settings = arguments.parse_args()
-    options = dy.DynetParams()
-    options.set_autobatch(settings.autobatch)
-    options.set_mem(3072)
-    options.init()
+    settings = dynet_runs.parse_arguments(__doc__, 3072, size="--batch")
     numbers, sentences = {}, []
     for line in open(f"{settings.data}/text/dev.txt", encoding="utf-8"):
         words = line.split()
@@ -59,21 +49,17 @@ def main():
         return dy.esum(losses)
 
     draw = random.Random(1)
-    times, counted, last, start = [], 0, [], time.perf_counter()
-    while time.perf_counter() - start < settings.seconds + 1:
+
+    def learn():
         batch = draw.choice(minibatches)
-        words = sum(map(len, batch))
-        began = time.perf_counter()
         dy.renew_cg()
         loss = loss_of(batch)
-        last = (last + [loss.value() / words])[-20:]
+        value = loss.value()
         loss.backward()
         trainer.update()
-        if began - start > 1:
-            times.append(time.perf_counter() - began)
-            counted += words
-    print(f"{counted / sum(times):.0f} words/s, {statistics.median(times) * 1e3:.1f} ms a step in the median, "
-          f"loss a word {statistics.mean(last):.2f}")
+        return sum(map(len, batch)), value
+
+    dynet_runs.measure(learn, "words", settings)
 
 
 if __name__ == "__main__":

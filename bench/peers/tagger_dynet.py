@@ -1,18 +1,17 @@
-"""The tagger of bench/workloads/tagger.cpp in DyNet with autobatching, for comparison: words a second.
+"""The tagger of bench/workloads/tagger.cpp in DyNet, for comparison: words a second.
 
-    python3.8 -m venv build/dynet && build/dynet/bin/pip install numpy cython dynet
-    build/dynet/bin/python bench/peers/tagger_dynet.py DATA [--chars] [--bulk N] [--seconds S]
+    tools/dev peers tagger  # leaves DyNet in build/peers/dynet
+    PYTHONPATH=build/peers/dynet build/peers/bin/python bench/peers/tagger_dynet.py DATA [--no-autobatch] [--chars] [--bulk N] [--seconds S]
 
 DATA/tags/dev.txt is WikiNER. `--chars` spells words seen under five times in training, as `char_tagger` does.
 """
 
-import argparse
 import collections
 import random
-import statistics
-import time
 
 import _dynet as dy
+
+import dynet_runs
 
 WIDTH, UNITS, HIDDEN = 128, 50, 32
 BYTES, BYTE_WIDTH, BYTE_UNITS = 256, 20, 64
@@ -27,17 +26,7 @@ def read_tagged(path):
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("data")
-    arguments.add_argument("--chars", action="store_true")
-    arguments.add_argument("--bulk", type=int, default=1)
-    arguments.add_argument("--seconds", type=float, default=5)
-    arguments.add_argument("--no-autobatch", action="store_true")
-    settings = arguments.parse_args()
-    options = dy.DynetParams()
-    options.set_autobatch(not settings.no_autobatch)
-    options.set_mem(2048)
-    options.init()
+    settings = dynet_runs.parse_arguments(__doc__, 2048, flags=[("--chars", {"action": "store_true"})])
     sentences = read_tagged(f"{settings.data}/tags/dev.txt")
     seen = collections.Counter(word for sentence in sentences for word, _ in sentence)
     words = {word: i for i, word in enumerate((w for w, n in seen.items() if n >= RARE), start=1)}
@@ -71,20 +60,17 @@ def main():
         return losses
 
     draw = random.Random(1)
-    times, counted, last, start = [], 0, [], time.perf_counter()
-    while time.perf_counter() - start < settings.seconds + 1:
-        began = time.perf_counter()
+
+    def learn():
         dy.renew_cg()
         losses = [loss for sentence in draw.sample(sentences, settings.bulk) for loss in losses_of(sentence)]
         loss = dy.esum(losses)
-        last = (last + [loss.value() / len(losses)])[-50:]
+        value = loss.value()
         loss.backward()
         trainer.update()
-        if began - start > 1:
-            times.append(time.perf_counter() - began)
-            counted += len(losses)
-    print(f"{counted / sum(times):.0f} words/s, {statistics.median(times) * 1e6:.0f} us a step in the median, "
-          f"loss a word {statistics.mean(last):.3f}")
+        return len(losses), value
+
+    dynet_runs.measure(learn, "words", settings)
 
 
 if __name__ == "__main__":

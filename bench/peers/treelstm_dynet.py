@@ -1,19 +1,18 @@
-"""The Tree-LSTM of bench/workloads/treelstm.cpp in DyNet with autobatching, for comparison: sentences a second.
+"""The Tree-LSTM of bench/workloads/treelstm.cpp in DyNet, for comparison: sentences a second.
 
-    python3.8 -m venv build/dynet && build/dynet/bin/pip install numpy cython dynet
-    build/dynet/bin/python bench/peers/treelstm_dynet.py DATA [--bulk N] [--seconds S] [--epochs N]
+    tools/dev peers treelstm  # leaves DyNet in build/peers/dynet
+    PYTHONPATH=build/peers/dynet build/peers/bin/python bench/peers/treelstm_dynet.py DATA [--no-autobatch] [--bulk N] [--seconds S] [--epochs N]
 
-With epochs, so many passes over the training trees, and the share of DATA/trees/dev.txt whose root is told right. DyNet's wheels end at
-Python 3.8 and are built for any x86-64. DATA/trees/train.txt is the Stanford Sentiment Treebank.
+With epochs, so many passes over the training trees, and the share of DATA/trees/dev.txt whose root is told right.
+DATA/trees/train.txt is the Stanford Sentiment Treebank.
 """
 
-import argparse
 import random
 import re
-import statistics
-import time
 
 import _dynet as dy
+
+import dynet_runs
 
 WIDTH, LABELS = 128, 5
 
@@ -47,16 +46,7 @@ def read_trees(path, numbers, grows):
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("data")
-    arguments.add_argument("--bulk", type=int, default=1)
-    arguments.add_argument("--seconds", type=float, default=5)
-    arguments.add_argument("--epochs", type=int, default=0)
-    settings = arguments.parse_args()
-    options = dy.DynetParams()
-    options.set_autobatch(True)
-    options.set_mem(2048)
-    options.init()
+    settings = dynet_runs.parse_arguments(__doc__, 2048, flags=[("--epochs", {"type": int, "default": 0})])
     numbers = {}
     trees = read_trees(f"{settings.data}/trees/train.txt", numbers, True)
     model = dy.ParameterCollection()
@@ -96,9 +86,10 @@ def main():
     def learn(some):
         dy.renew_cg()
         loss = dy.esum([loss for tree in some for loss in losses_of(tree)])
-        loss.forward()
+        value = loss.value()
         loss.backward()
         trainer.update()
+        return len(some), value
 
     draw = random.Random(1)
     if settings.epochs:
@@ -114,13 +105,7 @@ def main():
             right += int(scores.argmax()) == tree[-1][0]
         print(f"root accuracy {right / len(held_out):.4f} after {settings.epochs} epochs")
         return
-    times, start = [], time.perf_counter()
-    while time.perf_counter() - start < settings.seconds + 1:
-        began = time.perf_counter()
-        learn(draw.sample(trees, settings.bulk))
-        if began - start > 1:
-            times.append(time.perf_counter() - began)
-    print(f"{settings.bulk * len(times) / sum(times):.1f} sentences/s, {statistics.median(times) * 1e6:.0f} us a step in the median")
+    dynet_runs.measure(lambda: learn(draw.sample(trees, settings.bulk)), "sentences", settings)
 
 
 if __name__ == "__main__":
