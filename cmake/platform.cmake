@@ -28,6 +28,11 @@ endif()
 # eager kernels and compiled code give the same bits.
 add_library(swage_flags INTERFACE)
 target_compile_options(swage_flags INTERFACE -Wall -Wextra -Werror -ffp-contract=off)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  # Instructions stay those of any x86-64. GCC's default tuning copies structures of a hundred bytes by `rep movs`, which costs 30
+  # cycles each on processors of the last ten years.
+  target_compile_options(swage_flags INTERFACE -mtune=skylake)
+endif()
 if(SWAGE_SANITIZE)
   target_compile_options(swage_flags INTERFACE -fsanitize=${SWAGE_SANITIZE} -fno-sanitize-recover=all
                                                -fno-omit-frame-pointer)
