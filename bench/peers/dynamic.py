@@ -105,7 +105,7 @@ class Commands:
         options = [self.data if option == "DATA" else option for option in options]
         environment = self.environment
         if PACKAGES[column] == "dynet":
-            environment = {**environment, "PYTHONPATH": installing.dynet_environment(self.folder)["PYTHONPATH"]}
+            environment = installing.dynet_environment(self.folder, environment)
         return report_of([*self.pinned, installing.python_of(self.folder), self.programs / program, *options, *seconds], environment)
 
     def first_losses(self):

@@ -1,6 +1,7 @@
 """What the programs in DyNet share: options, the clock, and what is printed in the end."""
 
 import argparse
+import importlib.metadata
 import json
 import statistics
 import time
@@ -44,7 +45,7 @@ def measure(learn, unit, settings):
     speed, step = counted / sum(times), statistics.median(times)
     if settings.json:
         print(json.dumps({"units_per_s": round(speed, 2), "unit": unit, "step_us": {"p50": round(1e6 * step, 3)}, "steps": len(times),
-                          "first_units": first[0], "first_losses": [first[1]], "version": "2.2"}))
+                          "first_units": first[0], "first_losses": [first[1]], "version": importlib.metadata.version("dynet38")}))
     else:
         print(f"{speed:.1f} {unit}/s, {1e6 * step:.0f} us a step in the median, "
               f"loss of one of the {unit} {statistics.mean(last):.3f}")

@@ -37,26 +37,30 @@ def install(folder, requirements, *options):
 
 def installed_peers(folder):
     """Those of torch and jax that are there, after an attempt to install what is missing."""
-    if not all(has(python_of(folder), package) for package in ("torch", "jax", "gymnasium")):
+    missing = [package for package in ("torch", "jax", "gymnasium") if not has(python_of(folder), package)]
+    if missing:
         message(f"installing PyTorch, JAX and Gymnasium into {folder} (about 3 GB)")
         install(folder, "requirements.txt")
-    there = [package for package in ("torch", "jax") if has(python_of(folder), package)]
-    for package in {"torch", "jax"} - set(there):
-        message(f"{package} is not there and is left out")
-    return there
+        missing = [package for package in missing if not has(python_of(folder), package)]
+    for package in ("torch", "jax"):
+        if package in missing:
+            message(f"{package} is not there and is left out")
+    return [package for package in ("torch", "jax") if package not in missing]
 
 
-def dynet_environment(folder):
+def dynet_environment(folder, environment=os.environ):
     """Where DyNet is found: in a folder of its own, for it needs a NumPy that is not the others'."""
-    return {**os.environ, "PYTHONPATH": str(folder / "dynet")}
+    return {**environment, "PYTHONPATH": str(folder / "dynet")}
 
 
 def installed_dynet(folder):
     """Whether DyNet is there, after an attempt to install it."""
-    if not has(python_of(folder), "_dynet", dynet_environment(folder)):
-        message(f"installing DyNet into {folder / 'dynet'}")
-        install(folder, "requirements_dynet.txt", "--target", folder / "dynet")
-    there = has(python_of(folder), "_dynet", dynet_environment(folder))
-    if not there:
-        message("dynet is not there and is left out")
-    return there
+    is_there = lambda: has(python_of(folder), "_dynet", dynet_environment(folder))
+    if is_there():
+        return True
+    message(f"installing DyNet into {folder / 'dynet'}")
+    install(folder, "requirements_dynet.txt", "--target", folder / "dynet")
+    if is_there():
+        return True
+    message("dynet is not there and is left out")
+    return False
